@@ -1,0 +1,79 @@
+"""Every error that `dlr` raises on purpose, in one tree.
+
+* DlrError (1): what was checked does not hold, or was not there
+
+  * UsageError (2): what was asked for cannot be done as it was written
+  * ClusterError (3): Kubernetes, kind or a node
+
+    * ClusterUnreachable, AccessDenied, RolloutFailed
+
+  * RegistryError (4): the Registry API
+
+  * EngineError (5): the Docker Engine
+  * TimeoutExpired (6): a wait came to its limit
+  * Busy (7): another `dlr` works on the same cluster
+
+The number is the exit code of `dlr` when the error reaches its edge. Anything outside this tree is a bug and
+keeps its traceback.
+"""
+
+from __future__ import annotations
+
+
+class DlrError(Exception):
+    """An error with one line for the user and, where there is one, a hint with what to type."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(DlrError):
+    """Bad input: an option, a name or a file that cannot mean what it says."""
+
+    exit_code = 2
+
+
+class ClusterError(DlrError):
+    """Kubernetes, kind or a node refused or failed."""
+
+    exit_code = 3
+
+
+class ClusterUnreachable(ClusterError):
+    """No answer from the cluster's API server, or nothing that says where it is."""
+
+
+class AccessDenied(ClusterError):
+    """The API server knows who asks, or does not, and says no."""
+
+
+class RolloutFailed(ClusterError):
+    """A workload will not become ready without somebody's help."""
+
+
+class RegistryError(DlrError):
+    """The registry refused, failed or answered what the specification does not allow."""
+
+    exit_code = 4
+
+
+class EngineError(DlrError):
+    """The Docker Engine is missing, does not answer, refused or failed."""
+
+    exit_code = 5
+
+
+class TimeoutExpired(DlrError):
+    """A wait came to its limit; the message tells what it last saw."""
+
+    exit_code = 6
+
+
+class Busy(DlrError):
+    """Another `dlr` is at work on the same cluster."""
+
+    exit_code = 7
