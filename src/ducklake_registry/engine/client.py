@@ -134,6 +134,15 @@ class Engine:
         with _translated(), contextlib.suppress(NotFound):
             self._client.containers.get(name).remove(force=True, v=True)
 
+    def start_container(self, name: str) -> None:
+        """Start a container that was stopped."""
+        with _translated():
+            self._client.containers.get(name).start()
+
+    def has_files(self, container: str, files: Mapping[str, str]) -> bool:
+        """Return whether all these text files (path to content) are in a container, running or not."""
+        return all(self._read(container, path) == text for path, text in files.items())
+
     def write_files(self, container: str, files: Mapping[str, str]) -> bool:
         """Put text files (path to content) into a running container; return whether any was not so already."""
         missing = {path: text for path, text in files.items() if self._read(container, path) != text}
