@@ -9,7 +9,11 @@
 
   * RegistryError (4): the Registry API
 
-    * RegistryUnreachable, InvalidAnswer, DigestMismatch
+    * RegistryUnreachable
+
+      * UnknownHost (2)
+
+    * InvalidAnswer, DigestMismatch
     * NotFound, Unauthorized, Denied, TooManyRequests
     * Unsupported
 
@@ -69,6 +73,12 @@ class RegistryError(DlrError):
 
 class RegistryUnreachable(RegistryError):
     """No connection to the registry, no answer in time, or none that holds until its end."""
+
+
+class UnknownHost(RegistryUnreachable):
+    """No host has the name that was given for the registry."""
+
+    exit_code = 2
 
 
 class InvalidAnswer(RegistryError):
