@@ -19,7 +19,7 @@ from ducklake_registry.manifests import data_folder, load
 from ducklake_registry.process import CommandFailed, CommandMissing, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ducklake_registry.step import Report
     from ducklake_registry.waiting import Deadline
@@ -154,16 +154,10 @@ def temporary_kubeconfig(name: str) -> Iterator[Path]:
         yield path
 
 
-def load_image(name: str, image: str, deadline: Deadline, report: Report) -> bool:
-    """Bring an image from the engine into every node of a cluster; return whether any did not have it."""
-    said: list[str] = []
-
-    def on_line(line: str) -> None:
-        said.append(line)
-        report(line)
-
-    _kind("load", "docker-image", image, f"--name={name}", timeout=deadline.remaining, report=on_line)
-    return any("loading" in line for line in said)
+def load_image(name: str, image: str, nodes: Sequence[str], deadline: Deadline, report: Report) -> None:
+    """Bring an image from the engine into these nodes of a cluster."""
+    arguments = [image, f"--name={name}", f"--nodes={','.join(nodes)}"]
+    _kind("load", "docker-image", *arguments, timeout=deadline.remaining, report=report)
 
 
 def _kind(*arguments: str, timeout: float, report: Report | None = None) -> str:

@@ -13,6 +13,7 @@ from ducklake_registry.cluster.apply import apply
 from ducklake_registry.cluster.client import Cluster
 from ducklake_registry.cluster.kubeconfig import Kubeconfig, merge
 from ducklake_registry.cluster.wiring import hosts_files, registry_names
+from ducklake_registry.engine import Engine, node_has_image, note_image
 from ducklake_registry.errors import RegistryError
 from ducklake_registry.manifests import RegistrySpec, data_folder, find, load, patched, registry_objects
 from ducklake_registry.registry import RegistryClient
@@ -22,7 +23,6 @@ from ducklake_registry.workflows.deploy_registry import DEPLOYMENT_NAME, DeployR
 from ducklake_registry.workflows.kind_cluster import KindCluster
 
 if TYPE_CHECKING:
-    from ducklake_registry.engine import Engine
     from ducklake_registry.step import Report
 
 HELP_URL = "https://kind.sigs.k8s.io/docs/user/local-registry/"
@@ -83,10 +83,18 @@ class DeployKind:
 
     def load_image(self, report: Report) -> str:
         """Bring the registry's image into the nodes, if the engine has it."""
-        if not self.engine.has_image(self.registry_image):
+        image = self.registry_image
+        image_id = self.engine.image_id(image)
+        if image_id is None:
             return "not in the engine; the nodes will pull it"
-        loaded = kind.load_image(self.spec.name, self.registry_image, self.deadline, report)
-        return "loaded" if loaded else "unchanged"
+        nodes = [node.name for node in self.engine.nodes(self.spec.name)]
+        lacking = [node for node in nodes if not node_has_image(self.engine, node, image, image_id)]
+        if not lacking:
+            return "unchanged"
+        kind.load_image(self.spec.name, image, lacking, self.deadline, report)
+        for node in lacking:
+            note_image(self.engine, node, image, image_id)
+        return f"loaded into {len(lacking)} of {len(nodes)}"
 
     def wire(self, report: Report) -> str:
         """Make every node pull from the registry under every name that people use for it."""

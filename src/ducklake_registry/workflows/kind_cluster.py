@@ -116,14 +116,9 @@ class KindCluster:
             )
 
     def _check_ours(self, nodes: Sequence[Node]) -> None:
-        """See that a cluster of this name has the registry's port mapping: it is what tells ours from others."""
-        name, port, node_port = self.spec.name, self.spec.host_port, self.spec.node_port
-        mapped = next((node.ports[node_port] for node in nodes if node_port in node.ports), None)
-        if mapped is None:
-            raise ClusterError(
-                f"the kind cluster {name} does not map port {node_port}: dlr did not make it",
-                hint="kind fixes its ports when it makes a cluster; choose another name with --name",
-            )
+        """See that the cluster of this name is ours, and what is asked for where kind cannot change it."""
+        name, port = self.spec.name, self.spec.host_port
+        mapped = registry_port(self.spec, nodes)
         if mapped != port:
             raise ClusterError(
                 f"the cluster {name} has the registry on port {mapped}, and kind cannot change that to {port}",
@@ -135,6 +130,20 @@ class KindCluster:
                 f"the cluster {name} has {workers} workers, and kind cannot make them {self.spec.workers}",
                 hint=f"leave --workers out, or make the cluster anew: dlr destroy-kind --name {name}",
             )
+
+
+def registry_port(spec: kind.KindSpec, nodes: Sequence[Node]) -> int:
+    """Return the host port that leads to a cluster's registry.
+
+    The mapping is what tells our clusters from others: ClusterError for one that has none.
+    """
+    mapped = next((node.ports[spec.node_port] for node in nodes if spec.node_port in node.ports), None)
+    if mapped is None:
+        raise ClusterError(
+            f"the kind cluster {spec.name} was not made by dlr: it does not map port {spec.node_port}",
+            hint=f"choose another name with --name; if it is to go: kind delete cluster --name {spec.name}",
+        )
+    return mapped
 
 
 def _connected(name: str) -> Cluster:

@@ -36,7 +36,7 @@ def choose_node_image(asked: str | None, engine: Engine, deadline: Deadline, rep
     if default is None:
         return NodeImage(None, "the default of this kind")
     name = default.partition("@")[0]
-    if engine.has_image(default):
+    if engine.image_id(default):
         return NodeImage(default, "kind's default")
     refusal = _pull(default, engine, deadline, report)
     if refusal is None:

@@ -9,10 +9,10 @@ from ducklake_registry.cluster import kind
 from ducklake_registry.cluster.apply import is_there, label, remove
 from ducklake_registry.cluster.contents import foreign_objects
 from ducklake_registry.cluster.kinds import CLAIM, NAMESPACE
-from ducklake_registry.errors import ClusterError
 from ducklake_registry.manifests import RegistrySpec, patched, registry_objects
 from ducklake_registry.step import Step
 from ducklake_registry.workflows.deploy_registry import CLAIM_NAME, DEFAULT_NAMESPACE
+from ducklake_registry.workflows.kind_cluster import registry_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,8 @@ class CleanRegistry:
 
     def present(self) -> list[str]:
         """Return the names of the objects that are there and would go."""
-        unwanted = [each for each in self._objects() if self.delete_data or each["kind"] != CLAIM.name]
+        kept = {NAMESPACE.name} if self.delete_data else {NAMESPACE.name, CLAIM.name}
+        unwanted = [each for each in self._objects() if each["kind"] not in kept]
         return [
             label(each) for each in unwanted if each["kind"] != NAMESPACE.name and is_there(self.cluster, each)
         ]
@@ -93,14 +94,11 @@ class DestroyKind:
     def exists(self) -> bool:
         """Return whether there is such a cluster.
 
-        Raises ClusterError for one that dlr did not make: it has no mapping of the registry's node port.
+        Raises ClusterError for one that dlr did not make.
         """
         nodes = self.engine.nodes(self.spec.name)
-        if nodes and not any(self.spec.node_port in node.ports for node in nodes):
-            raise ClusterError(
-                f"the kind cluster {self.spec.name} was not made by dlr: it does not map port {self.spec.node_port}",
-                hint=f"if it is to go all the same: kind delete cluster --name {self.spec.name}",
-            )
+        if nodes:
+            registry_port(self.spec, nodes)
         return bool(nodes)
 
     def destroy(self, report: Report) -> str:
