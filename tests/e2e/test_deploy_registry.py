@@ -63,7 +63,8 @@ def test_kubectl_alone_gives_the_same_registry(environment: Environment) -> None
 
 
 def test_the_namespace_passes_pod_security_restricted(environment: Environment) -> None:
-    labels = json.loads(environment.kubectl("get", "namespace", "storage", "-o", "json"))["metadata"]["labels"]
+    namespace = json.loads(environment.kubectl("get", "namespace", "storage", "-o", "json"))
+    labels = namespace["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
     offender = ["run", "offender", "--image=registry:3.1.2", "-n", "storage", "--privileged"]
     with pytest.raises(AssertionError, match="violates PodSecurity"):

@@ -89,7 +89,7 @@ def test_a_cluster_that_kind_left_half_made_is_made_anew(fresh: Environment) -> 
     process.kill()
     for child in children:
         child.kill()
-    process.wait(10)
+    process.communicate(timeout=10)
     done = fresh.run_dlr("deploy-kind")
     assert done.returncode == 0, done.stderr
     assert "left half made before" in done.stderr
