@@ -74,7 +74,7 @@ class Session:
     ) -> None:
         self.endpoint = endpoint
         self.timeout = timeout
-        self._retry = retry
+        self.retry = retry
         self._connections = Connections(tls)
         self._client = httpx.Client(
             transport=_Transport(self._connections),
@@ -123,13 +123,13 @@ class Session:
                 if answer.status not in PASSING_STATUSES:
                     return replace(answer, attempts=attempt) if attempt > 1 else answer
                 failure: BaseException | None = None
-                pause = self._retry.pause(attempt, answer.header("retry-after"))
+                pause = self.retry.pause(attempt, answer.header("retry-after"))
             except TooLarge as error:
                 raise too_large(error, call.subject, call.limit) from error
             except CONNECTION_FAILURES as error:
                 failure = error
-                pause = self._retry.pause(attempt)
-            last = attempt >= self._retry.attempts or time.monotonic() + pause > deadline
+                pause = self.retry.pause(attempt)
+            last = attempt >= self.retry.attempts or time.monotonic() + pause > deadline
             if last or not call.may_repeat or (failure and not is_passing(failure)):
                 if failure:
                     host = httpx.URL(self.absolute(call.url)).host

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ducklake_registry.errors import (
     DeleteDisabled,
     Denied,
+    DigestMismatch,
     InvalidAnswer,
     NotFound,
     ReadOnly,
@@ -115,6 +116,8 @@ def problem(answer: Answer, subject: str, registry: str) -> RegistryError:  # no
             return RegistryError(
                 f"{registry} failed with status {status}{_tried(answer)} at {subject}{tail}", hint
             )
+    if "DIGEST_INVALID" in said.codes:
+        return DigestMismatch(f"{registry} refuses {subject}{tail}", hint)
     if "UNSUPPORTED" in said.codes:
         return Unsupported(f"{registry} does not support this for {subject}{tail}", hint)
     return RegistryError(f"{registry} refused {subject} with status {answer.status}{tail}", hint)

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Self
 
-from ducklake_registry.errors import DigestMismatch, InvalidAnswer, Unauthorized, UsageError
+from ducklake_registry.errors import DigestMismatch, InvalidAnswer, NotFound, Unauthorized, UsageError
 from ducklake_registry.oci import Descriptor, Index, Manifest, media_types, parse_manifest
-from ducklake_registry.reference import Digest, Repository, Tag
-from ducklake_registry.registry._http import Call, Session
+from ducklake_registry.reference import Digest, Hash, Repository, Tag
+from ducklake_registry.registry._http import ANSWER_LIMIT, Call, Session
 from ducklake_registry.registry.credentials import Credentials, docker_credentials
+from ducklake_registry.registry.downloads import BlobReader
 from ducklake_registry.registry.endpoint import Endpoint
 from ducklake_registry.registry.lists import LIST_LIMIT, names
 from ducklake_registry.registry.retry import Retry
 from ducklake_registry.registry.tls import tls_context
+from ducklake_registry.registry.uploads import Content, InMemory, Progress, Upload, Uploaded, has_blob
 
 if TYPE_CHECKING:
     import ssl
@@ -170,6 +172,84 @@ class RegistryClient:
     def delete_blob(self, repository: str, digest: str) -> None:
         """Take a blob out of a repository. Raises NotFound, DeleteDisabled, ReadOnly."""
         self._delete(f"/v2/{Repository(repository)}/blobs/{Digest(digest)}", repository, digest)
+
+    def head_blob(self, repository: str, digest: str) -> Descriptor:
+        """Ask for a blob's size without its content. Raises NotFound."""
+        call = self._blob_call("HEAD", repository, Digest(digest))
+        length = self._session.send(call).header("content-length")
+        if not length.isdigit():
+            raise InvalidAnswer(f"{call.subject}: the registry does not tell its size")
+        return Descriptor(media_types.OCTET_STREAM, Digest(digest), int(length))
+
+    def blob(
+        self, repository: str, blob: Descriptor | str, *, offset: int = 0, hasher: Hash | None = None
+    ) -> BlobReader:
+        """Read a blob of any size, piece by piece, verified at its end.
+
+        A descriptor's size is verified besides. Reading starts at `offset` bytes where `hasher` has taken in
+        those before. The reader raises NotFound, DigestMismatch, RegistryUnreachable.
+        """
+        digest, size = (blob.digest, blob.size) if isinstance(blob, Descriptor) else (Digest(blob), None)
+        call = self._blob_call("GET", repository, digest)
+        return BlobReader(self._session, call, digest, size, offset=offset, hasher=hasher)
+
+    def small_blob(self, repository: str, blob: Descriptor | str, *, limit: int = ANSWER_LIMIT) -> bytes:
+        """Get a blob such as a config in one piece, verified; raises InvalidAnswer past `limit` bytes."""
+        digest = blob.digest if isinstance(blob, Descriptor) else Digest(blob)
+        call = replace(self._blob_call("GET", repository, digest), limit=limit)
+        content = self._session.send(call).body
+        verify(content, digest, call.subject)
+        return content
+
+    def upload_blob(
+        self,
+        repository: str,
+        content: bytes | Content,
+        digest: str | None = None,
+        *,
+        mount_from: str | None = None,
+        chunk: int | None = None,
+        progress: Progress = lambda _: None,
+    ) -> Uploaded:
+        """Put a blob into a repository unless it is there, and tell what that took.
+
+        The digest is needed where the content is not bytes. `mount_from` is a repository of the same registry
+        that may have it; `chunk` limits, in bytes, what one request carries. Raises DigestMismatch.
+        """
+        upload = self._upload(repository, content, digest, chunk, progress)
+        if has_blob(self._session, upload.repository, upload.digest, upload.subject):
+            return Uploaded.FOUND
+        if mounted := upload.start(mount_from):
+            return mounted
+        upload.run()
+        return Uploaded.SENT
+
+    def mount_blob(self, repository: str, digest: str, source: str) -> None:
+        """Put a blob into a repository that another one of the same registry has.
+
+        Raises NotFound where it is not there, or where we may not read it there.
+        """
+        upload = self._upload(repository, b"", digest, None, lambda _: None)
+        if upload.start(Repository(source)) is not Uploaded.MOUNTED:
+            upload.cancel()
+            raise NotFound(f"{digest} cannot be mounted from {self._place(source)}: it is not there for us")
+
+    def _upload(
+        self,
+        repository: str,
+        content: bytes | Content,
+        digest: str | None,
+        chunk: int | None,
+        progress: Progress,
+    ) -> Upload:
+        if isinstance(content, bytes):
+            digest, content = digest or Digest.of(content), InMemory(content)
+        name, known = Repository(repository), Digest(digest or "")
+        return Upload(self._session, name, known, content, self._place(name, known), progress, chunk)
+
+    def _blob_call(self, method: str, repository: str, digest: Digest) -> Call:
+        name = Repository(repository)
+        return Call(method, f"/v2/{name}/blobs/{digest}", _pull(name), self._place(name, digest))
 
     def _delete(self, url: str, repository: str, reference: str) -> None:
         subject = self._place(repository, reference)
