@@ -31,14 +31,18 @@ from __future__ import annotations
 
 
 class DlrError(Exception):
-    """An error with one line for the user and, where there is one, a hint with what to type."""
+    """An error with one line for the user and, where there is one, a hint with what to type.
+
+    `details` are further lines of evidence: the last events of a pod, the end of its log.
+    """
 
     exit_code = 1
 
-    def __init__(self, message: str, hint: str | None = None) -> None:
+    def __init__(self, message: str, hint: str | None = None, details: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.details = details
 
 
 class UsageError(DlrError):

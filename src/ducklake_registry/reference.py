@@ -79,9 +79,7 @@ class Digest(str):
 
     def __new__(cls, text: str) -> Self:  # noqa: D102
         if problem := _digest_problem(text):
-            raise UsageError(
-                f"{text!r} is no digest: {problem}", "a digest is sha256: and 64 hexadecimal digits"
-            )
+            raise UsageError(f"{text!r} is no digest: {problem}", "a digest is sha256: and 64 hexadecimal digits")
         return super().__new__(cls, text)
 
     @classmethod

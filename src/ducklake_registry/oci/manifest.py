@@ -43,9 +43,7 @@ class Manifest:
     @property
     def descriptor(self) -> Descriptor:
         """What points to this manifest."""
-        return Descriptor(
-            self.media_type, self.digest, len(self.raw), None, self.annotations, self.artifact_type
-        )
+        return Descriptor(self.media_type, self.digest, len(self.raw), None, self.annotations, self.artifact_type)
 
     @classmethod
     def from_json(cls, raw: bytes, fields: JsonObject, media_type: str, digest: Digest) -> Self:
@@ -90,9 +88,7 @@ class Index:
     @property
     def descriptor(self) -> Descriptor:
         """What points to this index."""
-        return Descriptor(
-            self.media_type, self.digest, len(self.raw), None, self.annotations, self.artifact_type
-        )
+        return Descriptor(self.media_type, self.digest, len(self.raw), None, self.annotations, self.artifact_type)
 
     @classmethod
     def from_json(cls, raw: bytes, fields: JsonObject, media_type: str, digest: Digest) -> Self:
@@ -132,9 +128,7 @@ def _media_type(fields: JsonObject, content_type: str) -> str:
     known = media_types.MANIFESTS | media_types.INDEXES
     own = json_fields.text(fields, "mediaType")
     if fields.get("schemaVersion") == 1:
-        raise InvalidAnswer(
-            "the image has a manifest of Docker's schema 1", "push it again with a newer tool"
-        )
+        raise InvalidAnswer("the image has a manifest of Docker's schema 1", "push it again with a newer tool")
     if own and content_type in known and own != content_type:
         raise InvalidAnswer(f"the manifest is said to be {content_type}, but says itself that it is {own}")
     if own in known:

@@ -179,9 +179,7 @@ class Session:
             response = self._once(request, None, deadline)
         raise InvalidAnswer(f"{self.endpoint.name} redirects more than {_REDIRECTS} times")
 
-    def _fetch_token(
-        self, url: str, *, authorization: str | None, form: dict[str, str] | None
-    ) -> dict[str, Any]:
+    def _fetch_token(self, url: str, *, authorization: str | None, form: dict[str, str] | None) -> dict[str, Any]:
         request = self._client.build_request("POST" if form else "GET", url, data=form)
         call = Call(request.method, url, scope="", subject="a token", repeatable=True)
 

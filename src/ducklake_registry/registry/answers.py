@@ -106,9 +106,7 @@ def problem(answer: Answer, subject: str, registry: str) -> RegistryError:  # no
         case 401:
             return Unauthorized(f"{registry} wants a user name and a password{tail}", _login(registry))
         case 403:
-            return Denied(
-                f"{registry} denies access to {subject}{tail}", f"ask for it, or {_login(registry)}"
-            )
+            return Denied(f"{registry} denies access to {subject}{tail}", f"ask for it, or {_login(registry)}")
         case 404:
             return NotFound(f"not found: {subject}{tail}", hint)
         case 405:

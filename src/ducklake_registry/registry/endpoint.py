@@ -30,13 +30,9 @@ class Endpoint:
         """
         scheme, separator, name = text.rstrip("/").rpartition("://")
         if separator and scheme not in _PORTS:
-            raise UsageError(
-                f"{text!r} is no registry: unknown scheme {scheme!r}", "write http:// or https://"
-            )
+            raise UsageError(f"{text!r} is no registry: unknown scheme {scheme!r}", "write http:// or https://")
         if separator and "@" in name:
-            raise UsageError(
-                "a registry's URL may not carry a user name", "use --username and --password-stdin"
-            )
+            raise UsageError("a registry's URL may not carry a user name", "use --username and --password-stdin")
         name = parse_registry(name)
         host, port = _split_port(name)
         if name == DOCKER_HUB:

@@ -1,0 +1,64 @@
+# shellcheck shell=bash
+# What only the tests use. Each piece that cannot be had is named; the tests that
+# need it say so again when they are skipped.
+
+MISSING=''
+
+see_to_extras() {
+  want 'the registry and versitygw programs' "$(per_system 'brew install go' 'as root' 'install Go')" \
+    see_to_programs registry versitygw
+  want 'skopeo' "$(advice skopeo)" see_to_command skopeo skopeo
+  want 'htpasswd' "$(advice httpd apache2-utils)" see_to_command htpasswd apache2-utils
+  want 'shellcheck' "$(advice shellcheck)" see_to_command shellcheck shellcheck
+  want 'kubectl' "$(advice kubectl kubernetes-client)" see_to_kubectl
+  want 'docker-registry 2.8' "Debian's package has it" see_to_docker_registry
+  if engine_answers; then see_to_test_images; fi
+  [[ -z $MISSING ]] || say "missing, so tests that need it are skipped:$MISSING"
+}
+
+want() { # WHAT ADVICE COMMAND...
+  local what=$1 advice=$2
+  shift 2
+  "$@" || MISSING+=$'\n'"  $what ($advice)"
+}
+
+advice() { # PACKAGE [DEBIAN-PACKAGE]
+  per_system "brew install $1" "sudo apt-get install ${2:-$1}" "install $1"
+}
+
+see_to_command() { # COMMAND PACKAGE
+  has "$1" || { may_install && packages "$2"; }
+}
+
+see_to_kubectl() {
+  has kubectl || { may_install && see_to_programs hyperkube && place hyperkube kubectl; }
+}
+
+# Debian's package would start its service, on the port that registries like.
+see_to_docker_registry() {
+  has docker-registry && return
+  may_install || return 1
+  [[ -x $BIN/docker-registry ]] ||
+    step "taking docker-registry out of Debian's package" unpack_docker_registry || return 1
+  place docker-registry docker-registry
+}
+
+unpack_docker_registry() {
+  local place=$STATE/docker-registry
+  refresh_packages
+  rm -rf "$place" && mkdir -p "$place"
+  cd "$place"
+  apt-get download -q docker-registry
+  dpkg-deb --extract docker-registry_*.deb tree
+  mv -f tree/usr/bin/docker-registry "$BIN/docker-registry"
+  cd "$STATE" && rm -rf "$place"
+}
+
+see_to_test_images() {
+  local image to_make=''
+  for image in "$DEBIAN_IMAGE" "$PYTHON_IMAGE" "$VERSITYGW_IMAGE" "$METRICS_SERVER_IMAGE"; do
+    has_image "$image" || pull_image "$image" || to_make+=" $image"
+  done
+  # shellcheck disable=SC2086 # a list of words
+  [[ -z $to_make ]] || want "images:$to_make" 'no registry has them in reach, and only root on Debian can make them' make_images $to_make
+}

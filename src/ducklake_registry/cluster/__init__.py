@@ -1,0 +1,1 @@
+"""Kubernetes, kind and the nodes: everything that `dlr` knows of a cluster."""

@@ -1,0 +1,245 @@
+"""One Kubernetes cluster, seen through one context of a kubeconfig. The only user of the Kubernetes library."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ducklake_registry.cluster.kubeconfig import Kubeconfig
+from ducklake_registry.errors import AccessDenied, ClusterError, ClusterUnreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kubernetes.client import ApiClient
+    from kubernetes.dynamic import DynamicClient
+    from kubernetes.dynamic.resource import Resource
+
+    from ducklake_registry.cluster.kinds import Kind
+    from ducklake_registry.manifests import Object
+
+FIELD_MANAGER = "dlr"
+"""Who server-side apply notes as the owner of what `dlr` sets."""
+
+_SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+
+
+class NotServed(ClusterError):
+    """The cluster's API does not have this kind of object."""
+
+
+class Cluster:
+    """A cluster; connected when it is first asked something.
+
+    Objects go in and come out as plain dictionaries, in JSON's names. Every request ends within
+    `request_timeout` seconds. All methods raise ClusterUnreachable, AccessDenied or another ClusterError.
+    """
+
+    def __init__(
+        self, context: str | None = None, kubeconfig: Kubeconfig | None = None, request_timeout: float = 15
+    ) -> None:
+        self._wanted = context
+        self._kubeconfig = kubeconfig or Kubeconfig.parse(None)
+        self._timeout = request_timeout
+        self._resources: dict[str, list[dict[str, Any]]] = {}
+        self._connecting = threading.Lock()
+
+    @cached_property
+    def context(self) -> str:
+        """The name of the context, "in-cluster" for the cluster whose pod this runs in."""
+        if self._wanted is None and not self._kubeconfig.contexts() and _SERVICE_ACCOUNT.is_file():
+            return "in-cluster"
+        return self._kubeconfig.choose(self._wanted)
+
+    @property
+    def server(self) -> str:
+        """The address of the API server."""
+        return str(self.api.configuration.host)
+
+    @cached_property
+    def api(self) -> ApiClient:
+        """The library's client, for the few calls that the methods below do not cover."""
+        from kubernetes import config
+        from kubernetes.client import ApiClient, Configuration
+
+        with self._translated():
+            settings = Configuration()
+            if self.context == "in-cluster":
+                config.load_incluster_config(client_configuration=settings)
+            else:
+                # A refreshed token stays in memory: the user's files are not ours to write.
+                config.load_kube_config(
+                    str(self._kubeconfig), self.context, client_configuration=settings, persist_config=False
+                )
+            settings.retries = 0
+            return ApiClient(settings)
+
+    def version(self) -> str:
+        """Return the API server's version, such as "v1.34.4"."""
+        return str(json.loads(self.raw("/version"))["gitVersion"])
+
+    def get(self, kind: Kind, name: str, namespace: str | None = None) -> Object | None:
+        """Return an object, or None where there is none of that name."""
+        from kubernetes.dynamic.exceptions import NotFoundError
+
+        with self._translated(), contextlib.suppress(NotFoundError):
+            return self._call("get", kind, name=name, namespace=namespace)
+        return None
+
+    def objects(
+        self,
+        kind: Kind,
+        namespace: str | None = None,
+        *,
+        labels: str | None = None,
+        fields: str | None = None,
+    ) -> list[Object]:
+        """Return the objects of a kind, of one namespace or of all, that the selectors match."""
+        with self._translated():
+            found = self._call("get", kind, namespace=namespace, label_selector=labels, field_selector=fields)
+        return list(found.get("items") or ())
+
+    def apply(self, wanted: Object, *, dry_run: bool = False) -> Object:
+        """Make an object what `wanted` says by server-side apply, and return it as it then is.
+
+        With `dry_run` the server says what it would be. Fields that others own are taken over.
+        Source: KEP-555, server-side apply.
+        """
+        with self._translated():
+            return self._call(
+                "server_side_apply",
+                kind_of(wanted),
+                body=wanted,
+                name=wanted["metadata"]["name"],
+                namespace=wanted["metadata"].get("namespace"),
+                field_manager=FIELD_MANAGER,
+                force_conflicts=True,
+                dry_run="All" if dry_run else None,
+            )
+
+    def delete(self, kind: Kind, name: str, namespace: str | None = None) -> bool:
+        """Ask for an object's deletion, dependents in the foreground; return whether it was there."""
+        from kubernetes.dynamic.exceptions import NotFoundError
+
+        with self._translated(), contextlib.suppress(NotFoundError):
+            self._call("delete", kind, name=name, namespace=namespace, propagation_policy="Foreground")
+            return True
+        return False
+
+    def raw(self, path: str) -> str:
+        """Return what a GET of a path of the API answers, as text."""
+        with self._translated():
+            answer = self._dynamic.request("get", path, serialize=False, _request_timeout=self._timeout)
+            return str(answer.data.decode(errors="replace"))
+
+    def served(self, api_version: str) -> list[dict[str, Any]]:
+        """Return the resources of one version of an API group, as discovery describes them.
+
+        Raises NotServed when the cluster has no such group or version.
+        """
+        from kubernetes.dynamic.exceptions import NotFoundError, ServiceUnavailableError
+
+        if api_version not in self._resources:
+            path = f"/{_prefix(api_version)}/{api_version}"
+            with self._translated():
+                try:
+                    answer = self._dynamic.request("get", path, serialize=False, _request_timeout=self._timeout)
+                except (NotFoundError, ServiceUnavailableError) as error:
+                    raise NotServed(f"the cluster does not serve {api_version}") from error
+            self._resources[api_version] = json.loads(answer.data)["resources"]
+        return self._resources[api_version]
+
+    @cached_property
+    def _dynamic(self) -> DynamicClient:
+        from kubernetes.dynamic import DynamicClient
+
+        # The library's own discovery asks for every group and keeps the answers in a file that anyone on the
+        # machine may put there; `served` asks for what is used and keeps it for this run.
+        with self._connecting:
+            return DynamicClient(self.api, discoverer=lambda *_: None)
+
+    def _call(self, verb: str, kind: Kind, **arguments: Any) -> Object:
+        method = getattr(self._dynamic, verb)
+        answer = method(self._resource(kind), serializer=_plain, _request_timeout=self._timeout, **arguments)
+        result: Object = answer
+        return result
+
+    def _resource(self, kind: Kind) -> Resource:
+        from kubernetes.dynamic.resource import Resource
+
+        for each in self.served(kind.api_version):
+            if each["kind"] == kind.name and "/" not in each["name"]:
+                group, _, version = kind.api_version.rpartition("/")
+                return Resource(
+                    prefix=_prefix(kind.api_version),
+                    group=group,
+                    api_version=version,
+                    kind=kind.name,
+                    name=each["name"],
+                    namespaced=each["namespaced"],
+                    client=self._dynamic,
+                )
+        raise NotServed(f"the cluster does not serve {kind.name} of {kind.api_version}")
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        from kubernetes.client.exceptions import ApiException
+        from kubernetes.config import ConfigException
+        from urllib3.exceptions import HTTPError
+
+        try:
+            yield
+        except ApiException as error:
+            raise self._refusal(error) from error
+        except HTTPError as error:
+            hint = "is the cluster running? `dlr deploy-kind` makes and repairs the laptop's own"
+            message = f"the cluster of context {self.context} does not answer: {_cause(error)}"
+            raise ClusterUnreachable(message, hint) from error
+        except (ConfigException, OSError) as error:
+            raise ClusterUnreachable(f"context {self.context} cannot be used: {error}") from error
+
+    def _refusal(self, error: Any) -> ClusterError:
+        said = _said(error)
+        if error.status == 401:  # noqa: PLR2004
+            return AccessDenied(
+                f"the cluster of context {self.context} does not accept these credentials",
+                hint="log in to the cluster again, or choose another context with --context",
+            )
+        if error.status == 403:  # noqa: PLR2004
+            return AccessDenied(
+                f"not allowed: {said}", hint="ask the cluster's administrator for that right (RBAC)"
+            )
+        return ClusterError(f"the cluster refused: {said}")
+
+
+def kind_of(wanted: Object) -> Kind:
+    """Return the kind of an object."""
+    from ducklake_registry.cluster.kinds import Kind
+
+    return Kind(wanted["apiVersion"], wanted["kind"])
+
+
+def _prefix(api_version: str) -> str:
+    return "apis" if "/" in api_version else "api"
+
+
+def _plain(_client: object, answer: Any) -> Any:
+    return answer
+
+
+def _said(error: Any) -> str:
+    """Return the server's own words: the message of the Status that it answers with."""
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        return str(json.loads(error.body)["message"])
+    return f"{error.status} {error.reason}"
+
+
+def _cause(error: BaseException) -> str:
+    """Return the innermost reason of a connection error, which is the one that says something."""
+    while isinstance(reason := getattr(error, "reason", None), BaseException):
+        error = reason
+    return str(error).rpartition(": ")[2].strip(" '\")") or type(error).__name__

@@ -1,0 +1,119 @@
+"""Why a pod does not run: its own state, its events, its log, and what a person can do about it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ducklake_registry.cluster.kinds import EVENT
+from ducklake_registry.cluster.workload import newest_pods
+from ducklake_registry.errors import ClusterError, RolloutFailed
+
+if TYPE_CHECKING:
+    from ducklake_registry.cluster.client import Cluster
+    from ducklake_registry.manifests import Object
+
+# Waiting reasons of a healthy start; every other one is trouble.
+_NORMAL = {"ContainerCreating", "PodInitializing"}
+
+_HINTS = (
+    (
+        r"ErrImagePull|ImagePullBackOff|ErrImageNeverPull|InvalidImageName",
+        "name an image that the nodes can pull with --image, or bring it there: kind load docker-image IMAGE",
+    ),
+    (
+        r"unbound .*PersistentVolumeClaim|persistentvolumeclaim",
+        "see why the claim waits: kubectl describe pvc -n {namespace}; --storage-class names another class",
+    ),
+    (r"[Nn]o space left|disk-pressure|ephemeral-storage", "free space on the node's disk, or enlarge the volume"),
+    (r"Insufficient (cpu|memory)", "ask for less with --cpu and --memory, or add a node"),
+    (
+        r"violates PodSecurity|exceeded quota|forbidden",
+        "the cluster's policies refuse the pod: its administrator can tell which and why",
+    ),
+    (r"CrashLoopBackOff|exited with", "the log tells why: dlr logs --previous"),
+)
+
+
+def pod_trouble(pod: Object) -> str | None:
+    """Return what keeps a pod from running, as "Reason: message"; None when it runs or is on a good way."""
+    status = pod.get("status", {})
+    if status.get("phase") == "Failed":
+        return f"{status.get('reason', 'Failed')}: {status.get('message', 'the pod has failed')}"
+    for condition in status.get("conditions", ()):
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return f"{condition.get('reason', 'Unschedulable')}: {condition.get('message', '')}"
+    containers = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
+    return next(filter(None, map(_container_trouble, containers)), None)
+
+
+def _container_trouble(container: Object) -> str | None:
+    waiting = container.get("state", {}).get("waiting")
+    if waiting and waiting.get("reason") not in _NORMAL:
+        ended = container.get("lastState", {}).get("terminated")
+        exit_ = f" (exited with {ended['exitCode']}, {ended.get('reason', 'Error')})" if ended else ""
+        return f"{waiting.get('reason', 'Waiting')}{exit_}: {waiting.get('message', '')}".rstrip(": ")
+    ended = container.get("state", {}).get("terminated")
+    if ended and ended["exitCode"]:
+        return f"{ended.get('reason', 'Error')}: exited with {ended['exitCode']}"
+    return None
+
+
+def diagnose(cluster: Cluster, deployment: Object, message: str) -> RolloutFailed:
+    """Return an error that says why a Deployment's newest pod does not run.
+
+    Its details are the last events around the pod and the last lines of its log; evidence that the cluster will
+    not give is left out.
+    """
+    namespace = deployment["metadata"]["namespace"]
+    details: list[str] = []
+    try:
+        pods = newest_pods(cluster, deployment)
+        names = [deployment["metadata"]["name"], *(pod["metadata"]["name"] for pod in pods[:1])]
+        names += [claim for pod in pods[:1] for claim in _claims(pod)]
+        details += [f"event: {text}" for text in last_events(cluster, namespace, names)]
+        for pod in pods[:1]:
+            details += [f"log: {line}" for line in last_log_lines(cluster, pod)]
+    except ClusterError as error:
+        details.append(f"no further evidence: {error.message}")
+    text = " ".join((message, *details))
+    hint = next((hint for pattern, hint in _HINTS if re.search(pattern, text)), None)
+    return RolloutFailed(message, hint and hint.format(namespace=namespace), tuple(details))
+
+
+def last_events(cluster: Cluster, namespace: str, names: list[str], count: int = 4) -> list[str]:
+    """Return the newest warnings (else the newest events) about the objects of these names, oldest first."""
+    about = [each for each in cluster.objects(EVENT, namespace) if each["involvedObject"].get("name") in names]
+    warnings = [each for each in about if each.get("type") == "Warning"] or about
+    newest = sorted(warnings, key=event_time)[-count:]
+    return list(
+        dict.fromkeys(f"{each.get('reason', '')}: {' '.join(each.get('message', '').split())}" for each in newest)
+    )
+
+
+def event_time(event: Object) -> str:
+    """Return when an event was last seen, as RFC 3339 (which sorts as time does)."""
+    series = event.get("series") or {}
+    return str(
+        series.get("lastObservedTime")
+        or event.get("lastTimestamp")
+        or event.get("eventTime")
+        or event["metadata"]["creationTimestamp"]
+    )
+
+
+def last_log_lines(cluster: Cluster, pod: Object, count: int = 5) -> list[str]:
+    """Return the end of a pod's log, of the run that failed when it was started again since."""
+    namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
+    restarted = any(each.get("restartCount") for each in pod.get("status", {}).get("containerStatuses", ()))
+    path = f"/api/v1/namespaces/{namespace}/pods/{name}/log?tailLines={count}"
+    try:
+        text = cluster.raw(f"{path}&previous=true" if restarted else path)
+    except ClusterError:
+        return []  # a container that never ran has no log
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def _claims(pod: Object) -> list[str]:
+    volumes = pod["spec"].get("volumes", ())
+    return [each["persistentVolumeClaim"]["claimName"] for each in volumes if "persistentVolumeClaim" in each]

@@ -1,0 +1,192 @@
+"""kind: making and deleting clusters whose nodes are containers. A thin wrapper over the `kind` program."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import mmap
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from ducklake_registry.errors import ClusterError
+from ducklake_registry.manifests import data_folder, load
+from ducklake_registry.process import CommandFailed, CommandMissing, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ducklake_registry.step import Report
+    from ducklake_registry.waiting import Deadline
+
+DEFAULT_NAME = "ducklake-cluster"
+MINIMUM_VERSION = (0, 27)
+"""From this version on, kind's nodes have the `config_path` of containerd set."""
+
+_INSTALL_HINT = "install kind 0.27 or newer: https://kind.sigs.k8s.io/docs/user/quick-start/#installation"
+
+
+@dataclass(frozen=True, slots=True)
+class KindSpec:
+    """The cluster that is wanted: `workers` nodes beside the control plane (None: as it is), and two ports.
+
+    `host_port` is the laptop's, `node_port` the nodes'. `config` is a kind configuration to start from.
+    """
+
+    name: str = DEFAULT_NAME
+    host_port: int = 5000
+    node_port: int = 30500
+    workers: int | None = None
+    node_image: str | None = None
+    config: Path | None = None
+
+    @property
+    def context(self) -> str:
+        """The name that kind gives to the cluster's kube context."""
+        return f"kind-{self.name}"
+
+
+def version() -> str:
+    """Return kind's version, such as "0.33.0".
+
+    Raises ClusterError when kind is missing or older than MINIMUM_VERSION.
+    """
+    said = _kind("--version", timeout=10)
+    match = re.search(r"(\d+)\.(\d+)\S*", said)
+    if not match:
+        raise ClusterError(f"`kind --version` says {said.strip()!r}, which is no version", _INSTALL_HINT)
+    if (int(match[1]), int(match[2])) < MINIMUM_VERSION:
+        raise ClusterError(f"kind {match[0]} is too old", _INSTALL_HINT)
+    return match[0]
+
+
+def default_node_image() -> str | None:
+    """Return the node image that the installed kind takes by itself, with its digest, if it can be told.
+
+    kind has no command that tells it; the constant is in the program.
+    """
+    program = shutil.which("kind")
+    if not program:
+        return None
+    with Path(program).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        match = re.search(rb"kindest/node:v\d+\.\d+\.\d+@sha256:[0-9a-f]{64}", content)
+        return match[0].decode() if match else None
+
+
+def config(spec: KindSpec) -> dict[str, Any]:
+    """Return kind's configuration for a cluster: the given one or the project's own, with ports and workers.
+
+    The control plane gets the port mapping that makes the registry's node port the laptop's.
+
+    Raises UsageError for a file that is no kind configuration, ClusterError for one whose port mappings clash.
+    """
+    source = spec.config or data_folder("kind") / "cluster.yaml"
+    wanted = next(iter(load([source])), None)
+    if not wanted or wanted["kind"] != "Cluster" or "kind.x-k8s.io" not in str(wanted.get("apiVersion")):
+        raise ClusterError(f"{source} is no kind configuration (kind: Cluster)")
+    wanted = copy.deepcopy(wanted) | {"name": spec.name}
+    nodes = wanted["nodes"] = list(wanted.get("nodes") or [{"role": "control-plane"}])
+    control_plane = next((node for node in nodes if node.get("role") == "control-plane"), None)
+    if control_plane is None:
+        raise ClusterError(f"{source} has no node of the role control-plane")
+    control_plane["extraPortMappings"] = _mappings(control_plane, spec, source)
+    nodes.extend({"role": "worker"} for _ in range(spec.workers or 0))
+    return wanted
+
+
+def _mappings(node: dict[str, Any], spec: KindSpec, source: Path) -> list[dict[str, Any]]:
+    ours = {
+        "containerPort": spec.node_port,
+        "hostPort": spec.host_port,
+        "listenAddress": "127.0.0.1",
+        "protocol": "TCP",
+    }
+    others = list(node.get("extraPortMappings") or ())
+    if not spec.config:  # the project's own file maps the registry's port and nothing else
+        return [ours]
+    for other in others:
+        if other["containerPort"] == spec.node_port and other.get("hostPort") == spec.host_port:
+            return others
+        if other["containerPort"] == spec.node_port or other.get("hostPort") == spec.host_port:
+            raise ClusterError(
+                f"{source} maps host port {other.get('hostPort')} to node port {other['containerPort']}, "
+                f"but the registry needs {spec.host_port} to {spec.node_port}",
+                hint="change that mapping, or choose other ports with --host-port and --node-port",
+            )
+    return [*others, ours]
+
+
+def clusters() -> list[str]:
+    """Return the names of the clusters that kind knows."""
+    return _kind("get", "clusters", "--quiet", timeout=30).split()
+
+
+def create(wanted: dict[str, Any], image: str | None, deadline: Deadline, report: Report) -> None:
+    """Make a cluster and wait until its control plane is ready; the user's kubeconfig is not touched."""
+    with _file(yaml.safe_dump(wanted)) as path, _file("") as kubeconfig:
+        wait = f"--wait={max(1, int(deadline.remaining))}s"
+        arguments = [f"--config={path}", f"--kubeconfig={kubeconfig}", wait]
+        arguments += [f"--image={image}"] if image else []
+        _kind("create", "cluster", *arguments, timeout=deadline.remaining + 5, report=report)
+
+
+def delete(name: str, kubeconfig: Path, timeout: float, report: Report) -> None:
+    """Delete a cluster, and its context from one file of the user's kubeconfig."""
+    _kind("delete", "cluster", f"--name={name}", f"--kubeconfig={kubeconfig}", timeout=timeout, report=report)
+
+
+def kubeconfig_of(name: str) -> dict[str, Any]:
+    """Return the kubeconfig entries of a cluster. Raises ClusterError when its control plane is gone."""
+    content = yaml.safe_load(_kind("get", "kubeconfig", f"--name={name}", timeout=30))
+    entries: dict[str, Any] = content
+    return entries
+
+
+@contextlib.contextmanager
+def temporary_kubeconfig(name: str) -> Iterator[Path]:
+    """Give a file with the kubeconfig of a cluster alone, while the body runs."""
+    with _file(yaml.safe_dump(kubeconfig_of(name))) as path:
+        yield path
+
+
+def load_image(name: str, image: str, deadline: Deadline, report: Report) -> bool:
+    """Bring an image from the engine into every node of a cluster; return whether any did not have it."""
+    said: list[str] = []
+
+    def on_line(line: str) -> None:
+        said.append(line)
+        report(line)
+
+    _kind("load", "docker-image", image, f"--name={name}", timeout=deadline.remaining, report=on_line)
+    return any("loading" in line for line in said)
+
+
+def _kind(*arguments: str, timeout: float, report: Report | None = None) -> str:
+    def on_line(line: str) -> None:
+        if report and (text := re.sub(r"[^\x20-\x7e]+", "", line).strip(" .")):
+            report(text)
+
+    try:
+        return run(["kind", *arguments], timeout=timeout, on_line=on_line)
+    except CommandMissing as error:
+        raise ClusterError(error.message, _INSTALL_HINT) from error
+    except CommandFailed as error:
+        lines = [line.strip() for line in error.output.splitlines() if line.strip()]
+        reason = next(
+            (line for line in lines if line.startswith("ERROR")), lines[-1] if lines else "no reason given"
+        )
+        message = f"kind {' '.join(arguments[:2])} failed: {reason.removeprefix('ERROR: ')}"
+        raise ClusterError(message, details=tuple(lines[-8:])) from error
+
+
+@contextlib.contextmanager
+def _file(content: str) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="dlr-") as folder:
+        path = Path(folder) / "kind.yaml"
+        path.write_text(content, "utf-8")
+        yield path

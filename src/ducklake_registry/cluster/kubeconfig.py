@@ -1,0 +1,159 @@
+"""The user's kubeconfig: which contexts it has, and adding one without touching the rest.
+
+Source: the Kubernetes documentation, "Organizing Cluster Access Using kubeconfig Files".
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from ducklake_registry.errors import ClusterError, ClusterUnreachable, UsageError
+from ducklake_registry.waiting import Deadline, NotYet, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+LAPTOP_CONTEXT = "kind-ducklake-cluster"
+"""The context of the cluster that `dlr deploy-kind` makes when it is given no other name."""
+
+_LOCK_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Kubeconfig:
+    """The files of a kubeconfig, the first of which says what a context or cluster means."""
+
+    paths: tuple[Path, ...]
+
+    @classmethod
+    def parse(cls, value: str | None) -> Kubeconfig:
+        """Return the files that a value like KUBECONFIG's names, or the default one."""
+        named = tuple(Path(part).expanduser() for part in (value or "").split(os.pathsep) if part)
+        return cls(named or (Path("~/.kube/config").expanduser(),))
+
+    def __str__(self) -> str:
+        return os.pathsep.join(map(str, self.paths))
+
+    def contexts(self) -> list[str]:
+        """Return the names of all contexts, in the order of the files."""
+        found = [entry["name"] for each in self.paths for entry in read(each).get("contexts") or ()]
+        return list(dict.fromkeys(found))
+
+    def current(self) -> str | None:
+        """Return the user's current context, if there is one."""
+        return next(filter(None, (read(each).get("current-context") for each in self.paths)), None)
+
+    def choose(self, context: str | None) -> str:
+        """Return the context to work on: the one asked for, else the laptop's own, else the current one.
+
+        Raises UsageError when the one asked for is not there, ClusterUnreachable when there is none at all.
+        """
+        contexts = self.contexts()
+        if context is not None and context not in contexts:
+            raise UsageError(
+                f"there is no context {context!r} in {self}",
+                hint=f"choose one with --context: {', '.join(contexts)}" if contexts else _NO_CONTEXT_HINT,
+            )
+        chosen = context or (LAPTOP_CONTEXT if LAPTOP_CONTEXT in contexts else self.current())
+        if chosen is None or chosen not in contexts:
+            raise ClusterUnreachable(
+                f"no cluster to work on: {self} has no current context" if contexts else f"no context in {self}",
+                hint=f"choose one with --context: {', '.join(contexts)}" if contexts else _NO_CONTEXT_HINT,
+            )
+        return chosen
+
+
+_NO_CONTEXT_HINT = "`dlr deploy-kind` makes a cluster; --kubeconfig FILE names another kubeconfig"
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return a kubeconfig file's content; a file that is not there has none.
+
+    Raises ClusterUnreachable for one that cannot be read or is no kubeconfig.
+    """
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        hint = "give yourself the right to read it, or name another with --kubeconfig FILE"
+        raise ClusterUnreachable(f"cannot read the kubeconfig {path}: {error.strerror}", hint) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise _no_kubeconfig(path) from error
+    if not isinstance(content, dict | None):
+        raise _no_kubeconfig(path)
+    return content or {}
+
+
+def merge(config: Kubeconfig, addition: dict[str, Any], *, make_current: bool) -> str:
+    """Add a cluster, its user and its context to the user's kubeconfig; return "unchanged" or "written".
+
+    Entries of the same names are replaced, all else stays, the current context too unless `make_current`. It is
+    written to the file that knows the context already, else to the first. Raises ClusterError if that fails.
+    """
+    name = addition["contexts"][0]["name"]
+    path = next((each for each in config.paths if name in Kubeconfig((each,)).contexts()), config.paths[0])
+    with _changing(path):
+        before = read(path)
+        after = {"apiVersion": "v1", "kind": "Config", "preferences": {}} | before
+        for section in ("clusters", "users", "contexts"):
+            after[section] = _replaced(before.get(section) or (), addition[section])
+        if make_current:
+            after["current-context"] = name
+        if after == before:
+            return "unchanged"
+        _write(path, after)
+    return "written"
+
+
+def _replaced(before: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    additions = {entry["name"]: entry for entry in new}
+    kept = [additions.pop(entry["name"], entry) for entry in before]
+    return [*kept, *additions.values()]
+
+
+@contextlib.contextmanager
+def _changing(path: Path) -> Iterator[None]:
+    """Hold the file as kubectl and kind do: whoever makes FILE.lock may write FILE (client-go's loader)."""
+    lock = path.with_name(f"{path.name}.lock")
+
+    def probe() -> int | NotYet:
+        try:
+            return os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        except FileExistsError:
+            return NotYet(f"{lock} is there: another program is writing, or was killed while it did")
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        hint = f"if no other program is at work on it, remove {lock}"
+        os.close(wait_for(f"the right to write {path}", probe, Deadline(_LOCK_SECONDS), hint=hint))
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+    except OSError as error:
+        raise ClusterError(f"cannot write the kubeconfig {path}: {error.strerror}") from error
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    """Replace the file in one go, so that a reader sees the old one or the new one; keep a link a link."""
+    target = path.resolve()
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            yaml.safe_dump(content, file, sort_keys=False)
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _no_kubeconfig(path: Path) -> ClusterUnreachable:
+    return ClusterUnreachable(f"{path} is no kubeconfig", hint="name another with --kubeconfig FILE")

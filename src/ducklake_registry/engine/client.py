@@ -1,0 +1,216 @@
+"""A connection to the Docker Engine. The only user of the docker SDK."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tarfile
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ducklake_registry.errors import EngineError, TimeoutExpired
+from ducklake_registry.waiting import spoken_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import docker
+
+    from ducklake_registry.step import Report
+    from ducklake_registry.waiting import Deadline
+
+_CLUSTER_LABEL = "io.x-k8s.kind.cluster"
+_ROLE_LABEL = "io.x-k8s.kind.role"
+_START_HINT = "start Docker (Docker Desktop, or `sudo systemctl start docker`) and check with `docker info`"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node of a kind cluster, as its container shows it.
+
+    `ports` maps the ports of the node to those of the host, also where the node is stopped.
+    """
+
+    name: str
+    role: str
+    running: bool
+    ports: Mapping[int, int]
+
+
+class Engine:
+    """The Docker Engine that the user's `docker` command talks to; connected when first used.
+
+    All methods raise EngineError when it does not answer or refuses.
+    """
+
+    def __init__(self, timeout: float = 60) -> None:
+        self._timeout = timeout
+
+    @cached_property
+    def _client(self) -> docker.DockerClient:
+        import os
+
+        import docker
+        from docker.context import ContextAPI
+
+        # The SDK reads DOCKER_HOST, but does not know of `docker context use`.
+        host = os.environ.get("DOCKER_HOST")
+        with _translated():
+            if host or (context := ContextAPI.get_current_context()) is None or context.Name == "default":
+                return docker.from_env(timeout=int(self._timeout))
+            return docker.DockerClient(base_url=context.Host, tls=context.TLSConfig, timeout=int(self._timeout))
+
+    def version(self) -> str:
+        """Return the engine's version, such as "28.2.2"."""
+        with _translated():
+            return str(self._client.version()["Version"])
+
+    def has_image(self, reference: str) -> bool:
+        """Return whether the engine has an image under this name or digest."""
+        from docker.errors import ImageNotFound
+
+        with _translated(), contextlib.suppress(ImageNotFound):
+            self._client.images.get(reference)
+            return True
+        return False
+
+    def tags_of(self, repository: str) -> list[str]:
+        """Return the names, with tags, under which the engine has images of a repository."""
+        with _translated():
+            found = self._client.images.list(name=repository)
+            return sorted(tag for image in found for tag in image.tags if tag.startswith(f"{repository}:"))
+
+    def pull(self, reference: str, deadline: Deadline, report: Report) -> None:
+        """Pull an image; raise EngineError, with the registry's words, when it cannot be had.
+
+        The engine is left to end by itself what it began when the deadline passes: TimeoutExpired.
+        """
+        finished: list[EngineError | None] = []
+
+        def pull() -> None:
+            try:
+                self._pull(reference, report)
+                finished.append(None)
+            except EngineError as error:
+                finished.append(error)
+
+        thread = threading.Thread(target=pull, daemon=True)
+        thread.start()
+        thread.join(deadline.remaining)
+        if not finished:
+            limit = spoken_duration(deadline.seconds)
+            raise TimeoutExpired(f"{reference} could not be pulled within {limit}")
+        if finished[0]:
+            raise finished[0]
+
+    def _pull(self, reference: str, report: Report) -> None:
+        with _translated():
+            for event in self._client.api.pull(reference, stream=True, decode=True):
+                if "error" in event:
+                    raise EngineError(f"cannot pull {reference}: {event['error']}")
+                report(f"{event.get('status', '')} {event.get('progress', '')}".strip())
+
+    def nodes(self, cluster: str) -> list[Node]:
+        """Return the nodes of a kind cluster, stopped ones too, the control plane first."""
+        with _translated():
+            found = self._client.containers.list(all=True, filters={"label": f"{_CLUSTER_LABEL}={cluster}"})
+            nodes = [_node(each) for each in found]
+        return sorted(nodes, key=lambda node: (node.role != "control-plane", node.name))
+
+    def holder_of(self, port: int) -> str | None:
+        """Return the name of the container that publishes a port of the host, if one does."""
+        with _translated():
+            for each in self._client.containers.list():
+                if port in _published(each).values():
+                    return str(each.name)
+        return None
+
+    def remove_container(self, name: str) -> None:
+        """Remove a container with its volumes, running or not; one that is gone is fine."""
+        from docker.errors import NotFound
+
+        with _translated(), contextlib.suppress(NotFound):
+            self._client.containers.get(name).remove(force=True, v=True)
+
+    def start_container(self, name: str) -> None:
+        """Start a container that was stopped."""
+        with _translated():
+            self._client.containers.get(name).start()
+
+    def has_files(self, container: str, files: Mapping[str, str]) -> bool:
+        """Return whether all these text files (path to content) are in a container, running or not."""
+        return all(self._read(container, path) == text for path, text in files.items())
+
+    def write_files(self, container: str, files: Mapping[str, str]) -> bool:
+        """Put text files (path to content) into a running container; return whether any was not so already."""
+        missing = {path: text for path, text in files.items() if self._read(container, path) != text}
+        if missing:
+            with _translated():
+                self._client.containers.get(container).put_archive("/", _archive(missing))
+        return bool(missing)
+
+    def _read(self, container: str, path: str) -> str | None:
+        from docker.errors import NotFound
+
+        with _translated(), contextlib.suppress(NotFound):
+            chunks, _ = self._client.containers.get(container).get_archive(path)
+            with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+                member = archive.extractfile(archive.getmembers()[0])
+                return member.read().decode() if member else None
+        return None
+
+
+def _node(container: Any) -> Node:
+    return Node(
+        name=container.name,
+        role=container.labels.get(_ROLE_LABEL, ""),
+        running=container.status == "running",
+        ports=_published(container),
+    )
+
+
+def _published(container: Any) -> dict[int, int]:
+    bindings = container.attrs["HostConfig"].get("PortBindings") or {}
+    return {
+        int(port.partition("/")[0]): int(binding["HostPort"])
+        for port, hosts in bindings.items()
+        for binding in hosts or ()
+        if binding.get("HostPort")
+    }
+
+
+def _archive(files: Mapping[str, str]) -> bytes:
+    """Return a tar of text files; missing folders on their paths are made, those that are there stay."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for path, text in files.items():
+            member = tarfile.TarInfo(path.lstrip("/"))
+            member.size, member.mode = len(text.encode()), 0o644
+            archive.addfile(member, io.BytesIO(text.encode()))
+    return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    from docker.errors import APIError, DockerException, NotFound
+    from requests.exceptions import RequestException
+
+    try:
+        yield
+    except NotFound:
+        raise
+    except APIError as error:
+        raise EngineError(f"the Docker Engine refused: {error.explanation or error}") from error
+    except (DockerException, RequestException, OSError) as error:
+        raise EngineError(f"the Docker Engine does not answer: {_cause(error)}", _START_HINT) from error
+
+
+def _cause(error: BaseException) -> str:
+    text = str(error)
+    if "Permission denied" in text:
+        return "permission denied on its socket (are you in the group `docker`?)"
+    if "No such file" in text or "Connection refused" in text:
+        return "nothing listens on its socket"
+    return text.rpartition(": ")[2].strip(" '\")")

@@ -1,0 +1,131 @@
+"""Running other programs: a list of words, a time limit, and nothing left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from collections import deque
+from typing import IO, TYPE_CHECKING
+
+from ducklake_registry.errors import DlrError, TimeoutExpired
+from ducklake_registry.step import silent
+from ducklake_registry.waiting import spoken_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+_GRACE = 3.0
+"""Seconds between asking a program to end and ending it."""
+
+
+class CommandMissing(DlrError):
+    """The program is not on the PATH."""
+
+
+class CommandFailed(DlrError):
+    """The program ended with another status than 0; `output` holds the last lines of its standard error."""
+
+    def __init__(self, argv: Sequence[str], status: int, output: str) -> None:
+        said = f": {output.splitlines()[-1].strip()}" if output.strip() else ""
+        super().__init__(f"`{' '.join(argv[:3])}` failed with status {status}{said}")
+        self.status = status
+        self.output = output
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    timeout: float,
+    on_line: Callable[[str], None] = silent,
+    stdin: str | None = None,
+) -> str:
+    """Run a program to its end and return its standard output.
+
+    `timeout` is in seconds; `on_line` is called with each line of its standard error as it comes. The program
+    has a process group of its own: when anything ends the wait (the limit, Ctrl-C, an error), all of the group
+    is ended first. Raises CommandMissing, CommandFailed, TimeoutExpired.
+    """
+    with _started(argv, stdin) as process:
+        errors: deque[str] = deque(maxlen=200)
+        output: list[str] = []
+
+        def take(line: str) -> None:
+            errors.append(line)
+            on_line(line.rstrip())
+
+        readers = [_reading(process.stderr, take), _reading(process.stdout, output.append)]
+        _feed(process, stdin)
+        try:
+            status = process.wait(timeout)
+        except subprocess.TimeoutExpired as error:
+            last = errors[-1].strip() if errors else "nothing"
+            limit = spoken_duration(timeout)
+            message = f"`{' '.join(argv[:3])}` did not end within {limit}; last seen: {last}"
+            raise TimeoutExpired(message) from error
+        for reader in readers:
+            reader.join(_GRACE)
+    if status:
+        raise CommandFailed(argv, status, "".join(errors))
+    return "".join(output)
+
+
+@contextlib.contextmanager
+def _started(argv: Sequence[str], stdin: str | None) -> Iterator[subprocess.Popen[str]]:
+    try:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+            # Python's own files are not inherited; the lock on the cluster is meant to be (see lock.py).
+            close_fds=False,
+        )
+    except FileNotFoundError as error:
+        raise CommandMissing(f"`{argv[0]}` is not installed, or not on the PATH") from error
+    except PermissionError as error:
+        raise CommandMissing(f"`{argv[0]}` may not be run: permission denied") from error
+    try:
+        yield process
+    finally:
+        _end(process)
+
+
+def _reading(stream: IO[str] | None, take: Callable[[str], object]) -> threading.Thread:
+    def read() -> None:
+        assert stream is not None  # noqa: S101
+        with stream:
+            for line in stream:
+                take(line)
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    return thread
+
+
+def _feed(process: subprocess.Popen[str], stdin: str | None) -> None:
+    if stdin is not None and process.stdin:
+        with contextlib.suppress(BrokenPipeError), process.stdin:
+            process.stdin.write(stdin)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End what is left of the program's group, kindly first."""
+    if process.poll() is not None:
+        return
+    _signal(process, signal.SIGTERM)
+    try:
+        process.wait(_GRACE)
+    except subprocess.TimeoutExpired:
+        _signal(process, signal.SIGKILL)
+        process.wait()
+
+
+def _signal(process: subprocess.Popen[str], number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)

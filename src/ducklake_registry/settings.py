@@ -1,0 +1,67 @@
+"""A project's own settings: `dlr.toml`, or `[tool.dlr]` of its `pyproject.toml`."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ducklake_registry.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectFile:
+    """The settings that a project keeps in a file; `path` is None where there is no such file."""
+
+    path: Path | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def find_project_file(folder: Path) -> ProjectFile:
+    """Return the settings that hold in `folder`: of the nearest file in it or above it.
+
+    Raises UsageError for a file that cannot be read or is not TOML.
+    """
+    for each in (folder, *folder.parents):
+        if (path := each / "dlr.toml").is_file():
+            return ProjectFile(path, _read(path))
+        if (path := each / "pyproject.toml").is_file() and (found := _read(path).get("tool", {}).get("dlr")):
+            return ProjectFile(path, found)
+    return ProjectFile()
+
+
+def parse_duration(value: str | float) -> float:
+    """Return the seconds of a duration such as "90s", "5m", "1h30m" or "2.5" (seconds).
+
+    Raises UsageError for what is no duration, or not above 0.
+    """
+    text = str(value)
+    parts = _PART.findall(text)
+    if "".join(number + unit for number, unit in parts) == text and parts:
+        seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    else:
+        seconds = _plain_seconds(text)
+    if seconds <= 0:
+        raise UsageError(f"{text!r} is no duration above 0", hint='write it like "90s", "5m" or "1h30m"')
+    return seconds
+
+
+def _plain_seconds(text: str) -> float:
+    return float(text) if re.fullmatch(r"\d+(\.\d+)?", text) else 0
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not TOML: {error}") from error
