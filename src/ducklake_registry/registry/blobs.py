@@ -76,9 +76,7 @@ class Blobs(Verbs):
         upload = self._upload(repository, b"", digest, None, lambda _: None)
         if upload.start(Repository(source)) is not Uploaded.MOUNTED:
             upload.cancel()
-            raise NotFound(
-                f"{digest} cannot be mounted from {self._calls.place(source)}: it is not there for us"
-            )
+            raise NotFound(f"{digest} cannot be mounted from {self._calls.place(source)}: it is not there for us")
 
     def delete_blob(self, repository: str, digest: str) -> None:
         """Take a blob out of a repository. Raises NotFound, DeleteDisabled, ReadOnly."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ducklake_registry.errors import DigestMismatch, InvalidAnswer, NotFound, UsageError
+from ducklake_registry.errors import DigestMismatch, InvalidAnswer, NotFound, Unsupported, UsageError
 from ducklake_registry.oci import Descriptor, Index, Manifest, media_types, parse_manifest
 from ducklake_registry.reference import Digest, Repository, Tag
 from ducklake_registry.registry.calls import Verbs, delete, push
@@ -70,7 +70,15 @@ class Manifests(Verbs):
 
     def delete_tag(self, repository: str, tag: str) -> None:
         """Delete a tag and leave its manifest; raises Unsupported where the registry cannot (2.8)."""
-        self._delete(self._calls.manifest("DELETE", repository, Tag(tag), delete(repository)))
+        call = self._calls.manifest("DELETE", repository, Tag(tag), delete(repository))
+        try:
+            self._delete(call)
+        except DigestMismatch as error:
+            # distribution before 3.0 takes the tag for a digest that is none.
+            raise Unsupported(
+                f"the registry cannot delete a tag alone: {call.subject} stays",
+                "delete the image by its digest, and with it all its tags; or upgrade the registry to 3.0 or later",
+            ) from error
 
     def referrers(self, repository: str, digest: str, artifact_type: str = "") -> tuple[Descriptor, ...]:
         """List the manifests whose subject is the given one, of one artifact type or of all.

@@ -243,9 +243,7 @@ class Upload:
             hasher.update(piece)
         actual = f"{self.digest.algorithm}:{hasher.hexdigest()}"
         if actual == self.digest:
-            return DigestMismatch(
-                f"{self.subject} changed on its way: not {self.digest} arrived", "try again"
-            )
+            return DigestMismatch(f"{self.subject} changed on its way: not {self.digest} arrived", "try again")
         return DigestMismatch(f"{self.subject} should be {self.digest}, but its content is {actual}")
 
 
