@@ -145,10 +145,12 @@ class Session:
         header = self.authorizer.header(call.scope) if at_home else None
         response = self._once(request, header, deadline)
         if response.status_code == httpx.codes.UNAUTHORIZED and at_home:
+            refusal = _answer(call, response, deadline)
             challenges = parse_challenges(response.headers.get_list("www-authenticate"))
-            if offer := self.authorizer.answer(challenges, call.scope, refused=header):
-                _exchange(response).close()
-                response = self._once(request, offer, deadline)
+            offer = self.authorizer.answer(challenges, call.scope, refused=header)
+            if offer is None:
+                return refusal
+            response = self._once(request, offer, deadline)
         if call.method in {"GET", "HEAD"}:
             response = self._follow(response, deadline)
         return _answer(call, response, deadline)
@@ -173,10 +175,11 @@ class Session:
             request = response.next_request
             if request is None:
                 return response
+            _exchange(response).close()
             if self.endpoint.scheme == "https" and request.url.scheme != "https":
                 raise InvalidAnswer(f"{self.endpoint.name} redirects from HTTPS to {request.url.scheme}")
-            _exchange(response).close()
             response = self._once(request, None, deadline)
+        _exchange(response).close()
         raise InvalidAnswer(f"{self.endpoint.name} redirects more than {_REDIRECTS} times")
 
     def _fetch_token(self, url: str, *, authorization: str | None, form: dict[str, str] | None) -> dict[str, Any]:

@@ -77,7 +77,7 @@ class Manifests(Verbs):
             # distribution before 3.0 takes the tag for a digest that is none.
             raise Unsupported(
                 f"the registry cannot delete a tag alone: {call.subject} stays",
-                "delete the image by its digest, and with it all its tags; or upgrade the registry to 3.0 or later",
+                "delete the image by its digest, which takes all its tags along; or upgrade the registry to 3",
             ) from error
 
     def referrers(self, repository: str, digest: str, artifact_type: str = "") -> tuple[Descriptor, ...]:
