@@ -167,7 +167,11 @@ class Session:
         if authorization:
             request.headers["Authorization"] = authorization
         request.extensions["seconds"] = max(deadline - time.monotonic(), 0.001)
-        return self._client.send(request, stream=True, auth=None)
+        try:
+            return self._client.send(request, stream=True, auth=None)
+        except httpx.TransportError as error:
+            # Only httpx's own: it has read the head of the answer, and its Location leads nowhere.
+            raise InvalidAnswer(f"{self.endpoint.name} redirects to what is no URL: {error}") from error
 
     def _follow(self, response: httpx.Response, deadline: float) -> httpx.Response:
         """Follow redirects; httpx drops Authorization where one leads to another origin."""

@@ -99,7 +99,7 @@ class BlobReader:
             # A file that was left behind may have been whole already; there is no range after its end.
             if self.offset and self.offset == self.size:
                 return 0
-            self._exchange = self._open()
+            return self._open().readinto(buffer)
         return self._exchange.readinto(buffer)
 
     def _take(self, piece: memoryview) -> None:
@@ -136,10 +136,12 @@ class BlobReader:
         answer = self._session.send(replace(call, streamed=True), HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
         if answer.exchange is None:
             raise DigestMismatch(f"{call.subject} is smaller than the {self.offset:,} bytes that are here")
+        # From here on it is closed with us, whatever the checks find.
+        self._exchange = answer.exchange
         starts_at = self._start(answer)
         self._check_size(answer, starts_at)
-        _skip(answer.exchange, self.offset - starts_at)
-        return answer.exchange
+        _skip(self._exchange, self.offset - starts_at)
+        return self._exchange
 
     def _start(self, answer: Answer) -> int:
         if answer.status != HTTPStatus.PARTIAL_CONTENT:

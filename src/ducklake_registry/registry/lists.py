@@ -29,8 +29,8 @@ def pages(session: Session, call: Call) -> Iterator[Answer]:
     visited: set[str] = set()
     url: str | None = call.url
     while url:
-        visited.add(url)
         answer = session.send(replace(call, url=url))
+        visited |= {url, answer.url}
         yield answer
         url = _next_url(session, answer)
         if url in visited:
