@@ -4,9 +4,13 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+settings.register_profile("dlr", deadline=None)  # how long an example takes is the machine's affair
+settings.load_profile("dlr")
 
 
 @pytest.fixture(autouse=True)
