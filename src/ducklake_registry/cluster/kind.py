@@ -170,12 +170,18 @@ def _kind(*arguments: str, timeout: float, report: Report | None = None) -> str:
     except CommandMissing as error:
         raise ClusterError(error.message, _INSTALL_HINT) from error
     except CommandFailed as error:
-        lines = [line.strip() for line in error.output.splitlines() if line.strip()]
-        reason = next(
-            (line for line in lines if line.startswith("ERROR")), lines[-1] if lines else "no reason given"
-        )
-        message = f"kind {' '.join(arguments[:2])} failed: {reason.removeprefix('ERROR: ')}"
-        raise ClusterError(message, details=tuple(lines[-8:])) from error
+        raise _failure(arguments, error.output) from error
+
+
+def _failure(arguments: Sequence[str], output: str) -> ClusterError:
+    """Return an error with what kind, or the command that kind ran on a node, gives as the reason."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    reasons = [line.partition(": ")[2] for line in lines if line.startswith(("ERROR: ", "Command Output: "))]
+    reason = (reasons or lines or ["no reason given"])[-1]
+    full = "no space left on device" in output
+    hint = "free space on the engine's disk: docker system df, docker system prune" if full else None
+    message = f"kind {' '.join(arguments[:2])} failed: {reason}"
+    return ClusterError(message, hint, tuple(line for line in lines[-8:] if reason not in line))
 
 
 @contextlib.contextmanager
