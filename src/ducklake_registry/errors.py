@@ -9,6 +9,16 @@
 
   * RegistryError (4): the Registry API
 
+    * RegistryUnreachable
+
+      * UnknownHost (2)
+
+    * InvalidAnswer, DigestMismatch
+    * NotFound, Unauthorized, Denied, TooManyRequests
+    * Unsupported
+
+      * DeleteDisabled, ReadOnly
+
   * EngineError (5): the Docker Engine
   * TimeoutExpired (6): a wait came to its limit
   * Busy (7): another `dlr` works on the same cluster
@@ -63,6 +73,52 @@ class RegistryError(DlrError):
     """The registry refused, failed or answered what the specification does not allow."""
 
     exit_code = 4
+
+
+class RegistryUnreachable(RegistryError):
+    """No connection to the registry, no answer in time, or none that holds until its end."""
+
+
+class UnknownHost(RegistryUnreachable):
+    """No host has the name that was given for the registry."""
+
+    exit_code = 2
+
+
+class InvalidAnswer(RegistryError):
+    """The answer is not what the specification says: HTML for JSON, a manifest that cannot be read."""
+
+
+class DigestMismatch(RegistryError):
+    """The content is not what its digest names; the message has both digests."""
+
+
+class NotFound(RegistryError):
+    """The registry has no such repository, manifest or blob."""
+
+
+class Unauthorized(RegistryError):
+    """The registry wants to know who asks, or does not accept the user name and password."""
+
+
+class Denied(RegistryError):
+    """The registry knows who asks and says no."""
+
+
+class TooManyRequests(RegistryError):
+    """The registry still asked for slower requests when the time for repeats was over."""
+
+
+class Unsupported(RegistryError):
+    """The registry does not do that, or not as it is configured."""
+
+
+class DeleteDisabled(Unsupported):
+    """The registry is configured without `storage.delete.enabled`."""
+
+
+class ReadOnly(Unsupported):
+    """The registry is in its read-only maintenance mode."""
 
 
 class EngineError(DlrError):

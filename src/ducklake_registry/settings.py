@@ -38,11 +38,12 @@ def find_project_file(folder: Path) -> ProjectFile:
     return ProjectFile()
 
 
-def parse_duration(text: str) -> float:
+def parse_duration(value: str | float) -> float:
     """Return the seconds of a duration such as "90s", "5m", "1h30m" or "2.5" (seconds).
 
     Raises UsageError for what is no duration, or not above 0.
     """
+    text = str(value)
     parts = _PART.findall(text)
     if "".join(number + unit for number, unit in parts) == text and parts:
         seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)

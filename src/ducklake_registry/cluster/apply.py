@@ -40,6 +40,11 @@ def label(each: Object) -> str:
     return f"{each['kind']} {each['metadata']['name']}"
 
 
+def is_there(cluster: Cluster, each: Object) -> bool:
+    """Return whether the cluster has an object of this kind and name."""
+    return _live(cluster, each) is not None
+
+
 def apply(cluster: Cluster, wanted: Object) -> Change:
     """Apply one object; tell whether that made it, changed it or found it right."""
     before = _live(cluster, wanted)

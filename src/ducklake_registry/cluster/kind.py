@@ -19,7 +19,7 @@ from ducklake_registry.manifests import data_folder, load
 from ducklake_registry.process import CommandFailed, CommandMissing, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ducklake_registry.step import Report
     from ducklake_registry.waiting import Deadline
@@ -33,7 +33,7 @@ _INSTALL_HINT = "install kind 0.27 or newer: https://kind.sigs.k8s.io/docs/user/
 
 @dataclass(frozen=True, slots=True)
 class KindSpec:
-    """The cluster that is wanted: `workers` nodes beside the control plane, and the registry's two ports.
+    """The cluster that is wanted: `workers` nodes beside the control plane (None: as it is), and two ports.
 
     `host_port` is the laptop's, `node_port` the nodes'. `config` is a kind configuration to start from.
     """
@@ -41,7 +41,7 @@ class KindSpec:
     name: str = DEFAULT_NAME
     host_port: int = 5000
     node_port: int = 30500
-    workers: int = 0
+    workers: int | None = None
     node_image: str | None = None
     config: Path | None = None
 
@@ -95,7 +95,7 @@ def config(spec: KindSpec) -> dict[str, Any]:
     if control_plane is None:
         raise ClusterError(f"{source} has no node of the role control-plane")
     control_plane["extraPortMappings"] = _mappings(control_plane, spec, source)
-    nodes.extend({"role": "worker"} for _ in range(spec.workers))
+    nodes.extend({"role": "worker"} for _ in range(spec.workers or 0))
     return wanted
 
 
@@ -147,9 +147,17 @@ def kubeconfig_of(name: str) -> dict[str, Any]:
     return entries
 
 
-def load_image(name: str, image: str, deadline: Deadline, report: Report) -> None:
-    """Bring an image from the engine into every node of a cluster that does not have it."""
-    _kind("load", "docker-image", image, f"--name={name}", timeout=deadline.remaining, report=report)
+@contextlib.contextmanager
+def temporary_kubeconfig(name: str) -> Iterator[Path]:
+    """Give a file with the kubeconfig of a cluster alone, while the body runs."""
+    with _file(yaml.safe_dump(kubeconfig_of(name))) as path:
+        yield path
+
+
+def load_image(name: str, image: str, nodes: Sequence[str], deadline: Deadline, report: Report) -> None:
+    """Bring an image from the engine into these nodes of a cluster."""
+    arguments = [image, f"--name={name}", f"--nodes={','.join(nodes)}"]
+    _kind("load", "docker-image", *arguments, timeout=deadline.remaining, report=report)
 
 
 def _kind(*arguments: str, timeout: float, report: Report | None = None) -> str:

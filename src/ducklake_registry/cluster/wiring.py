@@ -25,10 +25,12 @@ def registry_names(namespace: str, host_port: int) -> tuple[str, ...]:
 def hosts_files(names: tuple[str, ...], node: str, node_port: int) -> dict[str, str]:
     """Return the files that wire a node, by their paths: each name leads to the node port of the node itself.
 
-    A node's own name leads to its address whichever that is, also after a restart has changed it. `server` alone
-    is given: with a host beside it, a failed pull would be reported as the failure of the name that is replaced.
+    A node's own name leads to its address whichever that is, also after a restart has changed it. `server` is
+    where containerd turns when the host fails: given too, so that the error is not that of the replaced name.
     """
+    address = f"http://{node}:{node_port}"
     content = (
-        f'# Written by dlr: this name is the registry in the cluster.\nserver = "http://{node}:{node_port}"\n'
+        "# Written by dlr: this name is the registry in the cluster.\n"
+        f'server = "{address}"\n\n[host."{address}"]\n  capabilities = ["pull", "resolve", "push"]\n'
     )
     return {f"{CERTS_FOLDER}/{name}/hosts.toml": content for name in names}

@@ -14,7 +14,7 @@ from ducklake_registry.errors import EngineError, TimeoutExpired
 from ducklake_registry.waiting import spoken_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import docker
 
@@ -67,14 +67,13 @@ class Engine:
         with _translated():
             return str(self._client.version()["Version"])
 
-    def has_image(self, reference: str) -> bool:
-        """Return whether the engine has an image under this name or digest."""
+    def image_id(self, reference: str) -> str | None:
+        """Return the id ("sha256:…") of the image that the engine has under a name or digest, if it has one."""
         from docker.errors import ImageNotFound
 
         with _translated(), contextlib.suppress(ImageNotFound):
-            self._client.images.get(reference)
-            return True
-        return False
+            return str(self._client.images.get(reference).id)
+        return None
 
     def tags_of(self, repository: str) -> list[str]:
         """Return the names, with tags, under which the engine has images of a repository."""
@@ -133,6 +132,24 @@ class Engine:
 
         with _translated(), contextlib.suppress(NotFound):
             self._client.containers.get(name).remove(force=True, v=True)
+
+    def run_in(self, container: str, argv: Sequence[str]) -> str:
+        """Run a program in a running container and return its output; EngineError if it fails."""
+        with _translated():
+            status, output = self._client.containers.get(container).exec_run(list(argv))
+        text = str(output, errors="replace")  # type: ignore[arg-type]  # bytes, as it is not streamed
+        if status:
+            raise EngineError(f"`{' '.join(argv[:3])}` failed in {container}: {text.strip() or status}")
+        return text
+
+    def start_container(self, name: str) -> None:
+        """Start a container that was stopped."""
+        with _translated():
+            self._client.containers.get(name).start()
+
+    def has_files(self, container: str, files: Mapping[str, str]) -> bool:
+        """Return whether all these text files (path to content) are in a container, running or not."""
+        return all(self._read(container, path) == text for path, text in files.items())
 
     def write_files(self, container: str, files: Mapping[str, str]) -> bool:
         """Put text files (path to content) into a running container; return whether any was not so already."""

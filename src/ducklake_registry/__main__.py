@@ -1,0 +1,5 @@
+"""`python -m ducklake_registry` is `dlr`."""
+
+from ducklake_registry.cli.main import main
+
+main()

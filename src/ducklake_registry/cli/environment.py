@@ -1,0 +1,113 @@
+"""The commands of the environment: the laptop's cluster as a whole."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ducklake_registry.cli import options
+from ducklake_registry.display.output import OutputFormat
+
+PANEL = "Environment"
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to `dlr`."""
+    for command in (deploy_kind, destroy_kind, status):
+        app.command(rich_help_panel=PANEL)(command)
+
+
+def deploy_kind(
+    name: options.ClusterName = "ducklake-cluster",
+    host_port: options.HostPort = 5000,
+    workers: Annotated[
+        int | None, typer.Option(envvar="DLR_WORKERS", min=0, max=20, help="Nodes beside the control plane.")
+    ] = None,
+    node_image: Annotated[
+        str | None,
+        typer.Option(
+            envvar="DLR_NODE_IMAGE",
+            metavar="IMAGE",
+            help="Image of the nodes. Default: kind's own, else a kindest/node that the engine has.",
+        ),
+    ] = None,
+    registry_image: Annotated[
+        str | None, typer.Option(envvar="DLR_REGISTRY_IMAGE", metavar="IMAGE", help="Image of the registry.")
+    ] = None,
+    config: options.ConfigFile = None,
+    set_context: Annotated[
+        bool, typer.Option("--set-context", help="Make the cluster your current kube context.")
+    ] = False,
+    kubeconfig: options.KubeconfigFiles = None,
+    namespace: options.Namespace = "storage",
+    timeout: options.Timeout = 300,
+    dry_run: options.DryRun = False,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Make the laptop's environment: a kind cluster with a registry at localhost:5000.
+
+    Run again it repairs what is missing and leaves the rest as it is.
+
+    Example: dlr deploy-kind --workers 1
+    """
+    from ducklake_registry.cli.running import perform
+    from ducklake_registry.cluster.kind import KindSpec
+    from ducklake_registry.cluster.kubeconfig import Kubeconfig
+    from ducklake_registry.display import Terminal
+    from ducklake_registry.display.next_steps import after_deploy_kind
+    from ducklake_registry.engine import Engine
+    from ducklake_registry.manifests import RegistrySpec
+    from ducklake_registry.waiting import Deadline
+    from ducklake_registry.workflows.deploy_kind import DeployKind
+
+    spec = KindSpec(name, host_port, workers=workers, node_image=node_image, config=config)
+    registry = RegistrySpec(namespace=namespace, image=registry_image)
+    terminal, deadline = Terminal(verbose=verbose, quiet=quiet), Deadline(timeout)
+    workflow = DeployKind(spec, registry, Engine(), Kubeconfig.parse(kubeconfig), deadline, set_context)
+    perform(terminal, workflow.steps(), spec.context, deadline, dry_run=dry_run)
+    if not dry_run:
+        terminal.show(after_deploy_kind(workflow.address, spec.context, is_default=name == "ducklake-cluster"))
+
+
+def destroy_kind(
+    name: options.ClusterName = "ducklake-cluster",
+    kubeconfig: options.KubeconfigFiles = None,
+    timeout: options.Timeout = 300,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Delete the laptop's cluster with everything in it, the images too.
+
+    Example: dlr destroy-kind --yes
+    """
+    from ducklake_registry.cli.running import confirm, perform
+    from ducklake_registry.cluster.kind import KindSpec
+    from ducklake_registry.cluster.kubeconfig import Kubeconfig
+    from ducklake_registry.display import Terminal
+    from ducklake_registry.engine import Engine
+    from ducklake_registry.waiting import Deadline
+    from ducklake_registry.workflows.removal import DestroyKind
+
+    spec = KindSpec(name)
+    terminal, deadline = Terminal(verbose=verbose, quiet=quiet), Deadline(timeout)
+    workflow = DestroyKind(spec, Engine(), Kubeconfig.parse(kubeconfig), deadline)
+    if not dry_run and workflow.exists():
+        confirm(terminal, f"Delete the kind cluster {name} with all that runs and all images in it?", yes=yes)
+    perform(terminal, workflow.steps(), spec.context, deadline, dry_run=dry_run)
+
+
+def status(
+    context: options.Context = None,
+    kubeconfig: options.KubeconfigFiles = None,
+    watch: options.Watch = False,
+    output: options.Output = OutputFormat.TABLE,
+) -> None:
+    """Show all services in the cluster: nodes, workloads, ports, claims, recent warnings.
+
+    Example: dlr status --watch
+    """
+    raise NotImplementedError

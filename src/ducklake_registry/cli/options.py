@@ -1,0 +1,90 @@
+"""The options that mean the same on every command that has them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ducklake_registry.display.output import OutputFormat
+from ducklake_registry.settings import parse_duration
+
+Context = Annotated[
+    str | None,
+    typer.Option(
+        envvar="DLR_CONTEXT",
+        metavar="NAME",
+        help="Kube context. Default: kind-ducklake-cluster if there is one, else the current context.",
+        show_default=False,
+    ),
+]
+KubeconfigFiles = Annotated[
+    str | None,
+    typer.Option(
+        "--kubeconfig",
+        envvar=["DLR_KUBECONFIG", "KUBECONFIG"],
+        metavar="FILE",
+        help="Kubeconfig. Default: ~/.kube/config.",
+        show_default=False,
+    ),
+]
+Namespace = Annotated[str, typer.Option(envvar="DLR_NAMESPACE", metavar="NAME", help="Namespace of the registry.")]
+Registry = Annotated[
+    str, typer.Option(envvar="DLR_REGISTRY", metavar="HOST[:PORT]", help="Registry, from where you stand.")
+]
+Timeout = Annotated[
+    float,
+    typer.Option(
+        envvar="DLR_TIMEOUT",
+        metavar="DURATION",
+        parser=parse_duration,
+        show_default="5m",
+        help='Limit of all waiting, like "90s".',
+    ),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", envvar="DLR_DRY_RUN", help="Show what would be done, and do nothing.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", envvar="DLR_YES", help="Do not ask.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", envvar=["DLR_VERBOSE", "VERBOSE"], help="Tell more of what is done.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", envvar="DLR_QUIET", help="Tell nothing but errors.")]
+Output = Annotated[
+    OutputFormat, typer.Option("--output", "-o", envvar="DLR_OUTPUT", help="For people, or for machines.")
+]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Look again every two seconds, until Ctrl-C.")]
+ClusterName = Annotated[
+    str, typer.Option("--name", envvar="DLR_NAME", metavar="NAME", help="Name of the kind cluster.")
+]
+HostPort = Annotated[
+    int,
+    typer.Option(
+        envvar="DLR_HOST_PORT", min=1, max=65535, help="Port of this machine that leads to the registry."
+    ),
+]
+StorageSize = Annotated[
+    str | None,
+    typer.Option(envvar="DLR_STORAGE_SIZE", metavar="QUANTITY", help="Size of the volume, 10Gi by default."),
+]
+StorageClass = Annotated[
+    str | None,
+    typer.Option(
+        envvar="DLR_STORAGE_CLASS", metavar="NAME", help="Storage class, the cluster's default if unset."
+    ),
+]
+NodePort = Annotated[
+    int | None,
+    typer.Option(envvar="DLR_NODE_PORT", min=1, max=65535, help="Port of the nodes, 30500 by default."),
+]
+Memory = Annotated[
+    str | None, typer.Option(envvar="DLR_MEMORY", metavar="QUANTITY", help="Memory limit, 512Mi by default.")
+]
+Cpu = Annotated[
+    str | None, typer.Option(envvar="DLR_CPU", metavar="QUANTITY", help="Processor limit, 500m by default.")
+]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", envvar="DLR_CONFIG", metavar="FILE", help="A kind configuration to merge into."),
+]

@@ -1,0 +1,98 @@
+"""The commands of the registry, on whichever cluster it is."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ducklake_registry.cli import options
+
+PANEL = "Registry"
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to `dlr`."""
+    for command in (deploy_registry, clean_registry):
+        app.command(rich_help_panel=PANEL)(command)
+
+
+def deploy_registry(
+    image: Annotated[
+        str | None, typer.Option(envvar="DLR_REGISTRY_IMAGE", metavar="IMAGE", help="Image of the registry.")
+    ] = None,
+    storage_size: options.StorageSize = None,
+    storage_class: options.StorageClass = None,
+    node_port: options.NodePort = None,
+    memory: options.Memory = None,
+    cpu: options.Cpu = None,
+    namespace: options.Namespace = "storage",
+    context: options.Context = None,
+    kubeconfig: options.KubeconfigFiles = None,
+    timeout: options.Timeout = 300,
+    dry_run: options.DryRun = False,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Deploy the registry to a cluster, or bring the one that is there up to date.
+
+    With --dry-run it shows, object by object, what would change on the cluster.
+
+    Example: dlr deploy-registry --context production --storage-size 100Gi
+    """
+    from ducklake_registry.cli.running import perform
+    from ducklake_registry.cluster.client import Cluster
+    from ducklake_registry.cluster.kubeconfig import Kubeconfig
+    from ducklake_registry.display import Terminal
+    from ducklake_registry.display.changes import changes
+    from ducklake_registry.display.terminal import stdout
+    from ducklake_registry.manifests import RegistrySpec
+    from ducklake_registry.waiting import Deadline
+    from ducklake_registry.workflows.deploy_registry import DeployRegistry
+
+    spec = RegistrySpec(namespace, image, storage_size, storage_class, node_port, memory, cpu)
+    terminal, deadline = Terminal(verbose=verbose, quiet=quiet), Deadline(timeout)
+    cluster = Cluster(context, Kubeconfig.parse(kubeconfig))
+    workflow = DeployRegistry(cluster, spec, deadline)
+    terminal.note(f"context {cluster.context}, namespace {namespace}")
+    if dry_run:
+        stdout().print(changes(workflow.preview()))
+    else:
+        perform(terminal, workflow.steps(), cluster.context, deadline)
+
+
+def clean_registry(
+    delete_data: Annotated[
+        bool, typer.Option("--delete-data", help="Delete the volume with all images too, without asking.")
+    ] = False,
+    namespace: options.Namespace = "storage",
+    context: options.Context = None,
+    kubeconfig: options.KubeconfigFiles = None,
+    timeout: options.Timeout = 300,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Remove the registry from a cluster; its images stay unless you say that they go.
+
+    Example: dlr clean-registry --yes
+    """
+    from dataclasses import replace
+
+    from ducklake_registry.cli.running import confirm, perform
+    from ducklake_registry.cluster.client import Cluster
+    from ducklake_registry.cluster.kubeconfig import Kubeconfig
+    from ducklake_registry.display import Terminal
+    from ducklake_registry.waiting import Deadline
+    from ducklake_registry.workflows.removal import CleanRegistry
+
+    terminal, deadline = Terminal(verbose=verbose, quiet=quiet), Deadline(timeout)
+    cluster = Cluster(context, Kubeconfig.parse(kubeconfig))
+    workflow = CleanRegistry(cluster, deadline, namespace, delete_data)
+    if not dry_run and (present := workflow.present()):
+        where = f"namespace {namespace} of context {cluster.context}"
+        confirm(terminal, f"Remove the registry ({', '.join(present)}) from {where}?", yes=yes)
+        if not delete_data and not yes and workflow.claim():
+            workflow = replace(workflow, delete_data=terminal.ask("Delete its volume with all images too?"))
+    perform(terminal, workflow.steps(), cluster.context, deadline, dry_run=dry_run)

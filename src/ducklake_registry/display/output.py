@@ -1,0 +1,64 @@
+"""Results on stdout: a picture for people, or JSON or YAML for machines."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from _typeshed import DataclassInstance
+    from rich.console import RenderableType
+
+R = TypeVar("R", bound="DataclassInstance")
+
+
+class OutputFormat(StrEnum):
+    """How a result is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+def emit(result: R, form: OutputFormat, picture: Callable[[R], RenderableType]) -> None:
+    """Write a result, a frozen dataclass, to stdout in the form that was asked for.
+
+    For machines its keys are the fields' names, sizes bytes, times RFC 3339, durations seconds.
+    """
+    if form is OutputFormat.TABLE:
+        from ducklake_registry.display.terminal import stdout
+
+        stdout().print(picture(result))
+    else:
+        write_plain(plain(result), form)
+
+
+def write_plain(value: Any, form: OutputFormat) -> None:
+    """Write plain data to stdout as JSON or YAML."""
+    if form is OutputFormat.JSON:
+        text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    else:
+        import yaml
+
+        text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def plain(value: Any) -> Any:
+    """Return data as JSON and YAML know it: dictionaries, lists, text and numbers."""
+    if dataclasses.is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return value

@@ -1,0 +1,25 @@
+"""A client of the registry API: what is in a registry, seen and changed.
+
+with RegistryClient("localhost:5000") as client:
+    for repository in client.catalog():
+        print(repository, client.tags(repository))
+"""
+
+from __future__ import annotations
+
+from ducklake_registry.registry.client import Auth, Ping, RegistryClient
+from ducklake_registry.registry.credentials import Credentials, docker_credentials
+from ducklake_registry.registry.endpoint import Endpoint
+from ducklake_registry.registry.retry import Retry
+from ducklake_registry.registry.tls import tls_context
+
+__all__ = [
+    "Auth",
+    "Credentials",
+    "Endpoint",
+    "Ping",
+    "RegistryClient",
+    "Retry",
+    "docker_credentials",
+    "tls_context",
+]

@@ -1,0 +1,250 @@
+"""`Session`: requests, redirects, authorization and repeats for one registry.
+
+The only module that names httpx, which builds requests, resolves URLs and redirects and keeps cookies; the
+bytes go over `Connections`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
+
+import httpx
+
+from ducklake_registry import __version__
+from ducklake_registry.errors import InvalidAnswer, RegistryError, Unauthorized
+from ducklake_registry.registry.answers import Answer, problem
+from ducklake_registry.registry.authorization import Authorizer
+from ducklake_registry.registry.challenge import parse_challenges
+from ducklake_registry.registry.connections import Connections, Exchange, Origin, Outgoing, TooLarge
+from ducklake_registry.registry.failures import CONNECTION_FAILURES, is_passing, too_large, unreachable
+from ducklake_registry.registry.retry import PASSING_STATUSES, Retry
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Iterable, Mapping
+
+    from ducklake_registry.registry.credentials import Credentials
+    from ducklake_registry.registry.endpoint import Endpoint
+
+# The specification bids registries take manifests of up to 4 MiB, and no answer but a blob is larger.
+ANSWER_LIMIT = 4 * 1024 * 1024
+
+_REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+_REDIRECTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: `url` may be relative to the registry, `scope` is what its token has to allow.
+
+    `subject` names in an error what it was about. `streamed` leaves the body of a good answer unread.
+    `body` is bytes, or an iterable that starts anew each time.
+    """
+
+    method: str
+    url: str
+    scope: str
+    subject: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | Iterable[bytes] | None = None
+    streamed: bool = False
+    limit: int = ANSWER_LIMIT
+    repeatable: bool | None = None
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether it does no harm to send it twice."""
+        return self.method in _REPEATABLE if self.repeatable is None else self.repeatable
+
+
+class Session:
+    """Sends calls to one registry; safe to share among threads."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        find_credentials: Callable[[], Credentials | None],
+        tls: Callable[[], ssl.SSLContext],
+        timeout: float,
+        retry: Retry,
+    ) -> None:
+        self.endpoint = endpoint
+        self.timeout = timeout
+        self._retry = retry
+        self._connections = Connections(tls)
+        self._client = httpx.Client(
+            transport=_Transport(self._connections),
+            headers={"User-Agent": f"dlr/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"},
+            trust_env=False,
+        )
+        self._home = _origin(httpx.URL(endpoint.url))
+        self.authorizer = Authorizer(endpoint, find_credentials, self._fetch_token)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._client.close()
+        self._connections.close()
+
+    def send(self, call: Call, *also: int) -> Answer:
+        """Send a call and return its answer; statuses other than 2xx and those in `also` raise.
+
+        Raises RegistryUnreachable and the errors that `problem` makes. A call that may be sent twice is
+        repeated after connection failures and passing statuses until the session's timeout.
+        """
+        answer = self._repeat(call, self._authorized)
+        if answer.ok or answer.status in also:
+            return answer
+        raise self.problem(answer, call.subject)
+
+    def problem(self, answer: Answer, subject: str) -> RegistryError:
+        """Make the error for an answer that is not what was asked for."""
+        return problem(answer, subject, self.endpoint.name)
+
+    def absolute(self, url: str, base: str | None = None) -> str:
+        """Resolve a URL that the registry gave, against the one that it was asked at."""
+        try:
+            return str(httpx.URL(base or self.endpoint.url).join(url))
+        except httpx.InvalidURL as error:
+            raise InvalidAnswer(f"{self.endpoint.name} gave a URL that is none: {url[:200]!r}") from error
+
+    def is_home(self, url: str) -> bool:
+        """Tell whether a URL is the registry's own: same scheme, host and port (RFC 6454)."""
+        return _origin(httpx.URL(url)) == self._home
+
+    def _repeat(self, call: Call, attempt_once: Callable[[Call, float], Answer]) -> Answer:
+        deadline = time.monotonic() + self.timeout
+        for attempt in itertools.count(1):
+            try:
+                answer = attempt_once(call, deadline)
+                if answer.status not in PASSING_STATUSES:
+                    return replace(answer, attempts=attempt) if attempt > 1 else answer
+                failure: BaseException | None = None
+                pause = self._retry.pause(attempt, answer.header("retry-after"))
+            except TooLarge as error:
+                raise too_large(error, call.subject, call.limit) from error
+            except CONNECTION_FAILURES as error:
+                failure = error
+                pause = self._retry.pause(attempt)
+            last = attempt >= self._retry.attempts or time.monotonic() + pause > deadline
+            if last or not call.may_repeat or (failure and not is_passing(failure)):
+                if failure:
+                    host = httpx.URL(self.absolute(call.url)).host
+                    raise unreachable(failure, self.endpoint, host, attempt) from failure
+                return replace(answer, attempts=attempt)
+            time.sleep(pause)
+        raise AssertionError("unreachable: the loop has no end")
+
+    def _authorized(self, call: Call, deadline: float) -> Answer:
+        """Send with what is known of the registry's wishes, and once more if it states a new one."""
+        request = self._build(call)
+        at_home = _origin(request.url) == self._home
+        header = self.authorizer.header(call.scope) if at_home else None
+        response = self._once(request, header, deadline)
+        if response.status_code == httpx.codes.UNAUTHORIZED and at_home:
+            challenges = parse_challenges(response.headers.get_list("www-authenticate"))
+            if offer := self.authorizer.answer(challenges, call.scope, refused=header):
+                _exchange(response).close()
+                response = self._once(request, offer, deadline)
+        if call.method in {"GET", "HEAD"}:
+            response = self._follow(response, deadline)
+        return _answer(call, response, deadline)
+
+    def _build(self, call: Call) -> httpx.Request:
+        return self._client.build_request(
+            call.method, self._url(call.url), headers=call.headers, content=call.body
+        )
+
+    def _url(self, url: str) -> str:
+        return self.endpoint.url + url if url.startswith("/") else url
+
+    def _once(self, request: httpx.Request, authorization: str | None, deadline: float) -> httpx.Response:
+        if authorization:
+            request.headers["Authorization"] = authorization
+        request.extensions["seconds"] = max(deadline - time.monotonic(), 0.001)
+        return self._client.send(request, stream=True, auth=None)
+
+    def _follow(self, response: httpx.Response, deadline: float) -> httpx.Response:
+        """Follow redirects; httpx drops Authorization where one leads to another origin."""
+        for _ in range(_REDIRECTS):
+            request = response.next_request
+            if request is None:
+                return response
+            if self.endpoint.scheme == "https" and request.url.scheme != "https":
+                raise InvalidAnswer(f"{self.endpoint.name} redirects from HTTPS to {request.url.scheme}")
+            _exchange(response).close()
+            response = self._once(request, None, deadline)
+        raise InvalidAnswer(f"{self.endpoint.name} redirects more than {_REDIRECTS} times")
+
+    def _fetch_token(self, url: str, *, authorization: str | None, form: dict[str, str] | None) -> dict[str, Any]:
+        request = self._client.build_request("POST" if form else "GET", url, data=form)
+        call = Call(request.method, url, scope="", subject="a token", repeatable=True)
+
+        def attempt(call: Call, deadline: float) -> Answer:
+            return _answer(call, self._once(request, authorization, deadline), deadline)
+
+        answer = self._repeat(call, attempt)
+        if answer.status in {400, 401, 403}:
+            raise Unauthorized(
+                f"{request.url.host} gives no token for {self.endpoint.name}: status {answer.status}",
+                f"log in: docker login {self.endpoint.name}, or give --username and --password-stdin",
+            )
+        if not answer.ok:
+            raise problem(answer, "a token", request.url.host)
+        return answer.json()
+
+
+class _Transport(httpx.BaseTransport):
+    """Lets httpx send over `Connections`; the exchange goes along as an extension of the response."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        headers = [(name.decode("ascii"), value.decode("latin-1")) for name, value in request.headers.raw]
+        outgoing = Outgoing(
+            request.method,
+            request.url.raw_path.decode("ascii"),
+            headers,
+            cast("httpx.SyncByteStream", request.stream),
+        )
+        exchange = self._connections.send(_origin(request.url), outgoing, request.extensions["seconds"])
+        return httpx.Response(
+            exchange.status,
+            headers=exchange.headers,
+            stream=_Body(exchange),
+            extensions={"exchange": exchange},
+        )
+
+
+class _Body(httpx.SyncByteStream):
+    """What httpx holds of a body that is read from the exchange itself."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def close(self) -> None:
+        self._exchange.close()
+
+
+def _exchange(response: httpx.Response) -> Exchange:
+    return cast("Exchange", response.extensions["exchange"])
+
+
+def _origin(url: httpx.URL) -> Origin:
+    scheme = url.scheme
+    return Origin(scheme, url.host, url.port or (443 if scheme == "https" else 80))
+
+
+def _answer(call: Call, response: httpx.Response, deadline: float) -> Answer:
+    exchange = _exchange(response)
+    answer = Answer(call.method, str(response.url), response.status_code, response.headers)
+    if call.streamed and answer.ok:
+        return replace(answer, exchange=exchange)
+    try:
+        return replace(answer, body=exchange.read(call.limit, deadline))
+    finally:
+        exchange.close()

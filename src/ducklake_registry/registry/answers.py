@@ -1,0 +1,165 @@
+"""`Answer`, and what a registry's errors mean to the one who asked.
+
+Source: "Error Codes" of the OCI distribution specification 1.1, and of distribution's API for the others.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ducklake_registry.errors import (
+    DeleteDisabled,
+    Denied,
+    InvalidAnswer,
+    NotFound,
+    ReadOnly,
+    RegistryError,
+    RegistryUnreachable,
+    TooManyRequests,
+    Unauthorized,
+    Unsupported,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ducklake_registry.registry.connections import Exchange
+
+_QUOTED_CHARACTERS = 200
+_SERVER_ERRORS = 500
+
+_HINTS = {
+    "NAME_UNKNOWN": "list what there is: dlr list-registry-images",
+    "MANIFEST_UNKNOWN": "list what there is: dlr list-registry-images",
+    "BLOB_UNKNOWN": "the image is not complete in the registry: push it again",
+    "MANIFEST_BLOB_UNKNOWN": "push the image's blobs before its manifest",
+    "DIGEST_INVALID": "the content changed on its way: try again",
+    "SIZE_INVALID": "the content changed on its way: try again",
+    "BLOB_UPLOAD_UNKNOWN": "the registry has forgotten the upload: try again",
+    "NAME_INVALID": "a repository's name is lowercase",
+    "TAG_INVALID": "the tag in the manifest is another one than in the request",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer of the registry; its body is in `body`, or still to be read from `exchange`."""
+
+    method: str
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(default=b"", repr=False)
+    attempts: int = 1
+    exchange: Exchange | None = field(default=None, repr=False)
+
+    def header(self, name: str) -> str:
+        """Return a header's value, "" without one; fields of the same name are joined by commas."""
+        return self.headers.get(name.lower(), "")
+
+    @property
+    def ok(self) -> bool:
+        """Whether the registry did what it was asked for."""
+        return self.status in range(200, 300)
+
+    def json(self) -> dict[str, object]:
+        """Read the body as a JSON object; raises InvalidAnswer that quotes how it starts."""
+        try:
+            document = json.loads(self.body)
+        except (ValueError, RecursionError):
+            document = None
+        if isinstance(document, dict):
+            return document
+        raise InvalidAnswer(
+            f"{self.url} did not answer with JSON but with {_quote(self.body)}",
+            "is it a registry? a proxy or a web page may stand in front of it",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """What the registry itself says: its codes, and its words."""
+
+    codes: tuple[str, ...]
+    words: str
+
+
+def problem(answer: Answer, subject: str, registry: str) -> RegistryError:  # noqa: PLR0911 - a table
+    """Make the error for an answer that is not what was asked for.
+
+    `subject` is what it was about, in the user's words: `team/app:v1 in localhost:5000`.
+    """
+    said = _said(answer)
+    tail = f": {said.words}" if said.words else ""
+    hint = next((_HINTS[code] for code in said.codes if code in _HINTS), None)
+    match answer.status:
+        case 401:
+            return Unauthorized(f"{registry} wants a user name and a password{tail}", _login(registry))
+        case 403:
+            return Denied(f"{registry} denies access to {subject}{tail}", f"ask for it, or {_login(registry)}")
+        case 404:
+            return NotFound(f"not found: {subject}{tail}", hint)
+        case 405:
+            return _not_allowed(answer, said, subject, registry)
+        case 429:
+            return TooManyRequests(f"{registry} asks for slower requests{_tried(answer)}{tail}", "try later")
+        case 400 if "HTTP request to an HTTPS server" in said.words:
+            return RegistryUnreachable(
+                f"{registry} speaks HTTPS, but was asked in plain HTTP", f"write https://{registry}"
+            )
+        case status if status >= _SERVER_ERRORS:
+            return RegistryError(
+                f"{registry} failed with status {status}{_tried(answer)} at {subject}{tail}", hint
+            )
+    if "UNSUPPORTED" in said.codes:
+        return Unsupported(f"{registry} does not support this for {subject}{tail}", hint)
+    return RegistryError(f"{registry} refused {subject} with status {answer.status}{tail}", hint)
+
+
+def _said(answer: Answer) -> _Problem:
+    """Read the registry's JSON of errors; whatever else it sent is quoted in part."""
+    try:
+        errors = json.loads(answer.body)["errors"]
+        codes = tuple(str(error["code"]) for error in errors)
+        words = "; ".join(_words(error) for error in errors)
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return _Problem((), _quote(answer.body) if answer.body.strip() else "")
+    return _Problem(codes, words)
+
+
+def _words(error: Mapping[str, object]) -> str:
+    message = str(error.get("message") or "").strip()
+    return f"{message or 'no message'} ({error['code']})"[:_QUOTED_CHARACTERS]
+
+
+def _not_allowed(answer: Answer, said: _Problem, subject: str, registry: str) -> Unsupported:
+    """Tell delete disabled from read-only.
+
+    distribution answers UNSUPPORTED where deleting is disabled; in its read-only mode the route itself has
+    no such method, and the answer is plain text with `Allow`.
+    """
+    if "UNSUPPORTED" not in said.codes and answer.method not in answer.header("allow"):
+        return ReadOnly(
+            f"{registry} is read-only: it refuses to change {subject}",
+            "end its maintenance mode: storage.maintenance.readonly.enabled in the registry's config.yml",
+        )
+    if answer.method == "DELETE":
+        return DeleteDisabled(
+            f"deleting is disabled in {registry}: {subject} stays",
+            "enable it: storage.delete.enabled in the registry's config.yml",
+        )
+    return Unsupported(f"{registry} does not support this for {subject}: {said.words}")
+
+
+def _login(registry: str) -> str:
+    return f"log in: docker login {registry}, or give --username and --password-stdin"
+
+
+def _tried(answer: Answer) -> str:
+    return f" (tried {answer.attempts} times)" if answer.attempts > 1 else ""
+
+
+def _quote(body: bytes) -> str:
+    return repr(" ".join(body[:_QUOTED_CHARACTERS].decode("utf-8", "replace").split()))

@@ -1,0 +1,71 @@
+"""What failed connections mean to the one who asked."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+from typing import TYPE_CHECKING
+
+from ducklake_registry.errors import InvalidAnswer, RegistryError, RegistryUnreachable, UnknownHost
+from ducklake_registry.registry.connections import TooLarge, Truncated
+
+if TYPE_CHECKING:
+    from ducklake_registry.registry.endpoint import Endpoint
+
+CONNECTION_FAILURES = (OSError, http.client.HTTPException)
+
+_NO_SUCH_NAME = {
+    getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_FAIL") if hasattr(socket, name)
+}
+_NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNEXPECTED_MESSAGE", "HTTP_REQUEST")
+
+
+def is_passing(error: BaseException) -> bool:
+    """Tell whether the same request may well succeed a moment later."""
+    if isinstance(error, ssl.SSLCertVerificationError) or _is_not_tls(error):
+        return False
+    return not (isinstance(error, socket.gaierror) and error.errno in _NO_SUCH_NAME)
+
+
+def unreachable(error: BaseException, endpoint: Endpoint, host: str, attempts: int) -> RegistryError:  # noqa: PLR0911 - a table
+    """Make the error for a request that got no whole answer; `host` is whom it went to."""
+    name = endpoint.name if host == endpoint.host else f"{host} (sent there by {endpoint.name})"
+    tried = f" (tried {attempts} times)" if attempts > 1 else ""
+    match error:
+        case ssl.SSLCertVerificationError():
+            return RegistryUnreachable(
+                f"the certificate of {name} is not trusted: {error.verify_message}",
+                "name the authority that signed it: --ca-file FILE; or, for a test, --insecure",
+            )
+        case ssl.SSLError() if _is_not_tls(error):
+            return RegistryUnreachable(f"{name} does not speak TLS", f"for plain HTTP write http://{name}")
+        case ssl.SSLError():
+            return RegistryUnreachable(f"no TLS connection to {name}: {error.reason or error}{tried}")
+        case socket.gaierror() if error.errno in _NO_SUCH_NAME:
+            return UnknownHost(f"no host is called {host!r}", "check the registry's name for a typing error")
+        case TimeoutError():
+            return RegistryUnreachable(f"no answer from {name} in time{tried}", "give it more: --timeout 5m")
+        case Truncated():
+            return RegistryUnreachable(f"the connection to {name} ended too early: {error}{tried}")
+        case http.client.HTTPException():
+            return RegistryUnreachable(f"{name} does not speak HTTP as expected: {_reason(error)}{tried}")
+    return RegistryUnreachable(
+        f"cannot reach {name} at {endpoint.url}: {_reason(error)}{tried}",
+        "see how it is: dlr registry-status",
+    )
+
+
+def too_large(_: TooLarge, subject: str, limit: int) -> RegistryError:
+    """Make the error for an answer that is larger than anything of its kind should be."""
+    return InvalidAnswer(f"{subject} is larger than {limit:,} bytes: it is not read")
+
+
+def _is_not_tls(error: BaseException) -> bool:
+    return isinstance(error, ssl.SSLError) and error.reason in _NOT_TLS
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__

@@ -1,0 +1,1 @@
+"""The commands that look: each returns a frozen dataclass."""

@@ -1,0 +1,1 @@
+"""The commands that change something: each a list of steps that can be run again."""

@@ -1,0 +1,136 @@
+"""The laptop's environment: a kind cluster with a registry that the laptop and the pods call by one name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import yaml
+
+from ducklake_registry.cluster import kind
+from ducklake_registry.cluster.apply import apply
+from ducklake_registry.cluster.client import Cluster
+from ducklake_registry.cluster.kubeconfig import Kubeconfig, merge
+from ducklake_registry.cluster.wiring import hosts_files, registry_names
+from ducklake_registry.engine import Engine, node_has_image, note_image
+from ducklake_registry.errors import RegistryError
+from ducklake_registry.manifests import RegistrySpec, data_folder, find, load, patched, registry_objects
+from ducklake_registry.registry import RegistryClient
+from ducklake_registry.step import Step
+from ducklake_registry.waiting import Deadline, NotYet, wait_for
+from ducklake_registry.workflows.deploy_registry import DEPLOYMENT_NAME, DeployRegistry
+from ducklake_registry.workflows.kind_cluster import KindCluster
+
+if TYPE_CHECKING:
+    from ducklake_registry.step import Report
+
+HELP_URL = "https://kind.sigs.k8s.io/docs/user/local-registry/"
+
+
+@dataclass(frozen=True)
+class DeployKind:
+    """The environment that is wanted. Nothing is asked of anyone before a step runs.
+
+    The user's current context stays what it is unless `set_context`.
+    """
+
+    spec: kind.KindSpec
+    registry: RegistrySpec
+    engine: Engine
+    kubeconfig: Kubeconfig
+    deadline: Deadline
+    set_context: bool = False
+
+    def steps(self) -> list[Step]:
+        """Return what is to be done, in order."""
+        kind_cluster = KindCluster(self.spec, self.engine, self.deadline)
+        return [
+            Step(f"Check the engine, kind and port {self.spec.host_port}", kind_cluster.check),
+            Step(f"Make the cluster {self.spec.name}", kind_cluster.ensure),
+            Step(f"Add the context {self.spec.context} to {self.kubeconfig}", self.add_context),
+            Step(f"Bring {self.registry_image} into the nodes", self.load_image),
+            Step(f"Wire the nodes for {self.address}", self.wire),
+            *self.deploy_registry.steps(),
+            Step("Publish where the registry is (KEP-1755)", self.publish),
+            Step(f"Wait for http://{self.address}/v2/", self.wait_for_api),
+        ]
+
+    @property
+    def address(self) -> str:
+        """The registry's name on the laptop and in image names."""
+        return f"localhost:{self.spec.host_port}"
+
+    @property
+    def registry_image(self) -> str:
+        """The image that the registry runs from."""
+        deployment = find(patched(registry_objects(), self.registry), "Deployment", DEPLOYMENT_NAME)
+        return str(deployment["spec"]["template"]["spec"]["containers"][0]["image"])
+
+    @cached_property
+    def cluster(self) -> Cluster:
+        """The cluster, through the context that `add_context` has seen to."""
+        return Cluster(self.spec.context, self.kubeconfig)
+
+    @cached_property
+    def deploy_registry(self) -> DeployRegistry:
+        """The registry's own steps, the same as on any cluster."""
+        return DeployRegistry(self.cluster, self.registry, self.deadline)
+
+    def add_context(self, _report: Report) -> str:
+        """Let the user's kubeconfig know the cluster."""
+        return merge(self.kubeconfig, kind.kubeconfig_of(self.spec.name), make_current=self.set_context)
+
+    def load_image(self, report: Report) -> str:
+        """Bring the registry's image into the nodes, if the engine has it."""
+        image = self.registry_image
+        image_id = self.engine.image_id(image)
+        if image_id is None:
+            return "not in the engine; the nodes will pull it"
+        nodes = [node.name for node in self.engine.nodes(self.spec.name)]
+        lacking = [node for node in nodes if not node_has_image(self.engine, node, image, image_id)]
+        if not lacking:
+            return "unchanged"
+        kind.load_image(self.spec.name, image, lacking, self.deadline, report)
+        for node in lacking:
+            note_image(self.engine, node, image, image_id)
+        return f"loaded into {len(lacking)} of {len(nodes)}"
+
+    def wire(self, report: Report) -> str:
+        """Make every node pull from the registry under every name that people use for it."""
+        nodes = self.engine.nodes(self.spec.name)
+        node_port = self.registry.node_port or self.spec.node_port
+        gateway = f"{nodes[0].name}:{node_port}"
+        names = (*registry_names(self.deploy_registry.namespace, self.spec.host_port), gateway)
+        changed = 0
+        for node in nodes:
+            report(node.name)
+            changed += self.engine.write_files(node.name, hosts_files(names, node.name, node_port))
+        return f"{changed} of {len(nodes)} nodes wired" if changed else "unchanged"
+
+    def publish(self, _report: Report) -> str:
+        """Tell other tools where the registry is. Source: KEP-1755."""
+        (wanted,) = load([data_folder("kind") / "local-registry-hosting.yaml"])
+        control_plane = self.engine.nodes(self.spec.name)[0].name
+        hosting = {
+            "host": self.address,
+            "hostFromContainerRuntime": f"{control_plane}:{self.registry.node_port or self.spec.node_port}",
+            "hostFromClusterNetwork": f"docker-registry.{self.deploy_registry.namespace}.svc.cluster.local:5000",
+            "help": HELP_URL,
+        }
+        wanted["data"] = {"localRegistryHosting.v1": yaml.safe_dump(hosting, sort_keys=False)}
+        return apply(self.cluster, wanted).outcome
+
+    def wait_for_api(self, report: Report) -> str:
+        """Wait until the registry answers from where the user stands."""
+
+        def probe() -> str | NotYet:
+            with RegistryClient(self.address, timeout=5) as client:
+                try:
+                    client.ping()
+                except RegistryError as error:
+                    return NotYet(error.message)
+            return "answers"
+
+        hint = "`dlr registry-status` shows what there is; `dlr logs` what the registry says"
+        return wait_for(f"http://{self.address}/v2/", probe, self.deadline, report, hint=hint)

@@ -1,0 +1,125 @@
+"""Deploying the registry on any cluster: its objects, and the wait until it runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ducklake_registry.cluster.apply import Change, apply, preview
+from ducklake_registry.cluster.kinds import CLAIM, STORAGE_CLASS
+from ducklake_registry.cluster.rollout import follow
+from ducklake_registry.errors import AccessDenied, ClusterError
+from ducklake_registry.manifests import RegistrySpec, find, parse_quantity, patched, registry_objects
+from ducklake_registry.step import Step
+
+if TYPE_CHECKING:
+    from ducklake_registry.cluster.client import Cluster
+    from ducklake_registry.manifests import Object
+    from ducklake_registry.step import Report
+    from ducklake_registry.waiting import Deadline
+
+DEPLOYMENT_NAME = "docker-registry"
+CLAIM_NAME = "registry-storage"
+DEFAULT_NAMESPACE = "storage"
+
+_DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+
+
+@dataclass(frozen=True, slots=True)
+class DeployRegistry:
+    """The registry on a cluster as `spec` wants it, all waiting done by `deadline`."""
+
+    cluster: Cluster
+    spec: RegistrySpec
+    deadline: Deadline
+
+    @property
+    def namespace(self) -> str:
+        """The namespace that the registry is in."""
+        return self.spec.namespace or DEFAULT_NAMESPACE
+
+    def steps(self) -> list[Step]:
+        """Return what is to be done, in order."""
+        return [
+            Step(f"Apply the registry's manifests to namespace {self.namespace}", self.apply),
+            Step("Roll out the registry", self.roll_out),
+        ]
+
+    def objects(self) -> list[Object]:
+        """Return the objects as they will be applied, with the claim that is there taken into account.
+
+        Raises ClusterError for a claim that cannot become what is asked for.
+        """
+        spec = replace(self.spec, storage_size=_settled_size(self.cluster, self.spec, self.namespace))
+        return patched(registry_objects(), spec)
+
+    def preview(self) -> list[Change]:
+        """Return what applying would change, object by object."""
+        return preview(self.cluster, self.objects())
+
+    def apply(self, report: Report) -> str:
+        """Apply every object; the outcome counts them."""
+        outcomes: Counter[str] = Counter()
+        for each in self.objects():
+            report(f"{each['kind']} {each['metadata']['name']}")
+            outcomes[apply(self.cluster, each).outcome] += 1
+        if set(outcomes) == {"unchanged"}:
+            return "unchanged"
+        return ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
+
+    def roll_out(self, report: Report) -> str:
+        """Wait until the registry's pods are the newest and ready."""
+        follow(self.cluster, self.namespace, DEPLOYMENT_NAME, self.deadline, report)
+        return "ready"
+
+
+def _settled_size(cluster: Cluster, spec: RegistrySpec, namespace: str) -> str | None:
+    """Return the size to ask for: a volume that was enlarged stays so, and none can shrink or change class."""
+    claim = cluster.get(CLAIM, CLAIM_NAME, namespace)
+    if claim is None:
+        _check_class(cluster, spec.storage_class)
+        return spec.storage_size
+    name, size = claim["spec"].get("storageClassName"), claim["spec"]["resources"]["requests"]["storage"]
+    if spec.storage_class is not None and spec.storage_class != name:
+        raise ClusterError(
+            f"the claim {CLAIM_NAME} is of the storage class {name}, and a claim keeps its class",
+            hint="leave --storage-class out, or give up its images first: dlr clean-registry --delete-data",
+        )
+    wanted = spec.storage_size or _default_size()
+    if parse_quantity(wanted) == parse_quantity(size):
+        return spec.storage_size
+    if parse_quantity(wanted) > parse_quantity(size):
+        return _expanded(cluster, name, size, wanted) if spec.storage_size else size
+    if spec.storage_size:
+        raise ClusterError(f"the claim {CLAIM_NAME} has {size}, and a volume cannot shrink to {wanted}")
+    return str(size)
+
+
+def _default_size() -> str:
+    claim = find(registry_objects(), "PersistentVolumeClaim", CLAIM_NAME)
+    return str(claim["spec"]["resources"]["requests"]["storage"])
+
+
+def _expanded(cluster: Cluster, storage_class: str | None, size: str, wanted: str) -> str:
+    found = cluster.get(STORAGE_CLASS, storage_class) if storage_class else None
+    if not found or not found.get("allowVolumeExpansion"):
+        raise ClusterError(
+            f"the storage class {storage_class} cannot enlarge a volume (from {size} to {wanted})",
+            hint="deploy to a cluster whose class can; on kind the size is not enforced, so none is needed",
+        )
+    return wanted
+
+
+def _check_class(cluster: Cluster, wanted: str | None) -> None:
+    try:
+        classes = cluster.objects(STORAGE_CLASS)
+    except AccessDenied:
+        return  # who may not see the classes finds out from the claim
+    names = [each["metadata"]["name"] for each in classes]
+    choice = f"--storage-class NAME: {', '.join(names)}" if names else "install a storage provisioner first"
+    if wanted is not None and wanted not in names:
+        raise ClusterError(f"the cluster has no storage class {wanted!r}", hint=choice)
+    marks = [(each["metadata"].get("annotations") or {}).get(_DEFAULT_CLASS) for each in classes]
+    if wanted is None and "true" not in marks:
+        raise ClusterError("the cluster has no default storage class for the registry's volume", hint=choice)

@@ -1,0 +1,160 @@
+"""The kind cluster that the registry is put on: made, or found and repaired."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ducklake_registry.cluster import kind
+from ducklake_registry.cluster.client import Cluster
+from ducklake_registry.cluster.kinds import NODE, STORAGE_CLASS
+from ducklake_registry.cluster.kubeconfig import Kubeconfig
+from ducklake_registry.cluster.ports import holder_of
+from ducklake_registry.errors import ClusterError, EngineError, TimeoutExpired
+from ducklake_registry.waiting import Deadline, NotYet, wait_for
+from ducklake_registry.workflows.node_image import choose_node_image
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ducklake_registry.engine import Engine, Node
+    from ducklake_registry.step import Report
+
+_MARK = {"/etc/dlr-environment": "This cluster was completed by dlr.\n"}
+"""What is on the control plane's node of a cluster once all of `kind create cluster` was done."""
+
+_PATIENCE = 30.0
+"""Seconds that an unfinished cluster has to show that it only needs a moment more."""
+
+
+@dataclass(frozen=True, slots=True)
+class KindCluster:
+    """The cluster of `spec`, all waiting done by `deadline`."""
+
+    spec: kind.KindSpec
+    engine: Engine
+    deadline: Deadline
+
+    def check(self, report: Report) -> str:
+        """See that the engine, kind and the host port are there to be used."""
+        report("asking the engine")
+        engine, program = self.engine.version(), kind.version()
+        nodes = self.engine.nodes(self.spec.name)
+        if not nodes:
+            self._check_port()
+            return f"Docker {engine}, kind {program}, port {self.spec.host_port} free"
+        self._check_ours(nodes)
+        return f"Docker {engine}, kind {program}, port {self.spec.host_port} ours"
+
+    def ensure(self, report: Report) -> str:
+        """Make the cluster if it is not there or was left half made; start it if it was stopped."""
+        nodes = self.engine.nodes(self.spec.name)
+        if not nodes:
+            return self._create(report)
+        self._check_ours(nodes)
+        if not self.engine.has_files(nodes[0].name, _MARK):
+            return self._complete(nodes, report)
+        stopped = [node.name for node in nodes if not node.running]
+        for name in stopped:
+            report(f"starting {name}")
+            self.engine.start_container(name)
+        self._wait_for_api(nodes, self.deadline, report)
+        return f"started {len(stopped)} stopped nodes" if stopped else "unchanged"
+
+    def _create(self, report: Report) -> str:
+        image = choose_node_image(self.spec.node_image, self.engine, self.deadline, report)
+        report(f"from {image.reference or 'an image that kind chooses'} ({image.reason})")
+        kind.create(kind.config(self.spec), image.reference, self.deadline, report)
+        self._mark()
+        return f"created from {image.reference or 'an image'} ({image.reason})"
+
+    def _complete(self, nodes: Sequence[Node], report: Report) -> str:
+        """Finish a cluster that was not seen complete: whoever made it may have been stopped at any point.
+
+        One that comes up by itself is as good as made; any other holds nothing yet and is made anew.
+        """
+        try:
+            if all(node.running for node in nodes):
+                self._wait_for_api(nodes, Deadline(min(_PATIENCE, self.deadline.remaining)), report)
+                self._mark()
+                return "completed"
+        except (ClusterError, TimeoutExpired):
+            report("it was left half made; making it anew")
+        for node in nodes:
+            self.engine.remove_container(node.name)
+        return f"left half made before; {self._create(report)}"
+
+    def _mark(self) -> None:
+        self.engine.write_files(self.engine.nodes(self.spec.name)[0].name, _MARK)
+
+    def _wait_for_api(self, nodes: Sequence[Node], deadline: Deadline, report: Report) -> None:
+        """Wait until all nodes are known to the cluster and ready, and it can make volumes."""
+
+        def probe() -> bool | NotYet:
+            try:
+                cluster = _connected(self.spec.name)
+                ready = {each["metadata"]["name"] for each in cluster.objects(NODE) if _is_ready(each)}
+                classes = cluster.objects(STORAGE_CLASS)
+            except ClusterError as error:
+                return NotYet(error.message)
+            missing = [node.name for node in nodes if node.name not in ready]
+            if missing:
+                return NotYet(f"{', '.join(missing)} not ready")
+            return True if classes else NotYet("no storage class")
+
+        hint = f"if it never answers again: dlr destroy-kind --name {self.spec.name}, which gives up its images"
+        wait_for(f"cluster {self.spec.name}", probe, deadline, report, hint=hint)
+
+    def _check_port(self) -> None:
+        port = self.spec.host_port
+        container = self.engine.holder_of(port)
+        if holder := f"the container {container}" if container else holder_of(port):
+            raise EngineError(
+                f"port {port} of this machine is held by {holder}",
+                hint=f"end it (on macOS it may be AirPlay Receiver), or choose another: --host-port {port + 1}",
+            )
+
+    def _check_ours(self, nodes: Sequence[Node]) -> None:
+        """See that the cluster of this name is ours, and what is asked for where kind cannot change it."""
+        name, port = self.spec.name, self.spec.host_port
+        mapped = registry_port(self.spec, nodes)
+        if mapped != port:
+            raise ClusterError(
+                f"the cluster {name} has the registry on port {mapped}, and kind cannot change that to {port}",
+                hint=f"use --host-port {mapped}, or make the cluster anew: dlr destroy-kind --name {name}",
+            )
+        workers = sum(node.role == "worker" for node in nodes)
+        if self.spec.workers is not None and not self.spec.config and self.spec.workers != workers:
+            raise ClusterError(
+                f"the cluster {name} has {workers} workers, and kind cannot make them {self.spec.workers}",
+                hint=f"leave --workers out, or make the cluster anew: dlr destroy-kind --name {name}",
+            )
+
+
+def registry_port(spec: kind.KindSpec, nodes: Sequence[Node]) -> int:
+    """Return the host port that leads to a cluster's registry.
+
+    The mapping is what tells our clusters from others: ClusterError for one that has none.
+    """
+    mapped = next((node.ports[spec.node_port] for node in nodes if spec.node_port in node.ports), None)
+    if mapped is None:
+        raise ClusterError(
+            f"the kind cluster {spec.name} was not made by dlr: it does not map port {spec.node_port}",
+            hint=f"choose another name with --name; if it is to go: kind delete cluster --name {spec.name}",
+        )
+    return mapped
+
+
+def _connected(name: str) -> Cluster:
+    """Return the cluster as kind knows it, whatever the user's kubeconfig says."""
+    with kind.temporary_kubeconfig(name) as path:
+        cluster = Cluster(f"kind-{name}", Kubeconfig((Path(path),)), request_timeout=5)
+        cluster.version()  # connects, and with that has read the file
+    return cluster
+
+
+def _is_ready(node: dict[str, object]) -> bool:
+    status = node["status"]
+    assert isinstance(status, dict)  # noqa: S101
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in status.get("conditions", ()))
