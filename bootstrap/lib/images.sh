@@ -57,8 +57,7 @@ make_images() { # NAME...
   # shellcheck disable=SC2086 # a list of words
   see_to_programs $programs || return 1
   for name in "$@"; do
-    step "making $name from Debian's packages$(image_programs "$name" | sed 's/^/ and compiled programs: /')" \
-      make_image "$name" || return 1
+    step "making $name$(image_programs "$name" | sed 's/^/ of Debian and: /')" make_image "$name" || return 1
   done
 }
 
