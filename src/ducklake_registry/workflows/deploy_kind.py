@@ -47,9 +47,9 @@ class DeployKind:
     def steps(self) -> list[Step]:
         """Return what is to be done, in order."""
         return [
-            Step(f"Check the engine, kind and port {self.spec.host_port}", self.check),
+            Step("Check what is needed", self.check),
             Step(f"Make the cluster {self.spec.name}", self.make_cluster),
-            Step(f"Add the context {self.spec.context} to {self.kubeconfig}", self.add_context),
+            Step(f"Add the kube context {self.spec.context}", self.add_context),
             Step(f"Bring {self.registry_image} into the nodes", self.load_image),
             Step(f"Wire the nodes for {self.address}", self.wire),
             *self.deploy_registry.steps(),
