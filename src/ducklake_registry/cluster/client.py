@@ -209,11 +209,12 @@ class Cluster:
                 f"the cluster of context {self.context} does not accept these credentials",
                 hint="log in to the cluster again, or choose another context with --context",
             )
-        if error.status == 403:  # noqa: PLR2004
+        if error.status == 403 and " cannot " in said:  # noqa: PLR2004
             return AccessDenied(
                 f"not allowed: {said}", hint="ask the cluster's administrator for that right (RBAC)"
             )
-        return ClusterError(f"the cluster refused: {said}")
+        taken = "choose another with --node-port" if "port is already allocated" in said else None
+        return ClusterError(f"the cluster refused: {said}", hint=taken)
 
 
 def kind_of(wanted: Object) -> Kind:

@@ -9,17 +9,24 @@ from __future__ import annotations
 
 from ducklake_registry.registry.client import Auth, Ping, RegistryClient
 from ducklake_registry.registry.credentials import Credentials, docker_credentials
+from ducklake_registry.registry.downloads import BlobReader
 from ducklake_registry.registry.endpoint import Endpoint
 from ducklake_registry.registry.retry import Retry
 from ducklake_registry.registry.tls import tls_context
+from ducklake_registry.registry.uploads import Content, FilePart, Progress, Uploaded
 
 __all__ = [
     "Auth",
+    "BlobReader",
+    "Content",
     "Credentials",
     "Endpoint",
+    "FilePart",
     "Ping",
+    "Progress",
     "RegistryClient",
     "Retry",
+    "Uploaded",
     "docker_credentials",
     "tls_context",
 ]

@@ -92,7 +92,10 @@ def _settled_size(cluster: Cluster, spec: RegistrySpec, namespace: str) -> str |
     if parse_quantity(wanted) > parse_quantity(size):
         return _expanded(cluster, name, size, wanted) if spec.storage_size else size
     if spec.storage_size:
-        raise ClusterError(f"the claim {CLAIM_NAME} has {size}, and a volume cannot shrink to {wanted}")
+        raise ClusterError(
+            f"the claim {CLAIM_NAME} has {size}, and a volume cannot shrink to {wanted}",
+            hint="leave --storage-size out, or give up its images first: dlr clean-registry --delete-data",
+        )
     return str(size)
 
 
