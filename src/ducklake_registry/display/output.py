@@ -29,12 +29,14 @@ class OutputFormat(StrEnum):
 def emit(result: R, form: OutputFormat, picture: Callable[[R], RenderableType]) -> None:
     """Write a result, a frozen dataclass, to stdout in the form that was asked for.
 
+    A picture that is a str is one to be copied, which is not folded where the screen ends.
     For machines its keys are the fields' names, sizes bytes, times RFC 3339, durations seconds.
     """
     if form is OutputFormat.TABLE:
         from ducklake_registry.display.terminal import stdout
 
-        stdout().print(picture(result))
+        shown = picture(result)
+        stdout().print(shown, soft_wrap=True if isinstance(shown, str) else None, markup=False)
     else:
         write_plain(plain(result), form)
 

@@ -70,6 +70,11 @@ class Terminal:
             text = Text.assemble(f"{title}: ", outcome, (f" ({took})", "dim"))
             self._console.print(_marked(Text(mark, style), text, wrap=self._console.is_terminal), soft_wrap=True)
 
+    def output(self, line: str) -> None:
+        """Show a line of what another program says, as it comes; it stays."""
+        if not self._quiet:
+            self._console.print(Text.from_ansi(line, style="dim"), soft_wrap=True)
+
     def note(self, text: str) -> None:
         """Tell something that a person should know, unless they asked for quiet."""
         if not self._quiet:
@@ -120,6 +125,7 @@ class _Plain:
         self._next = time.monotonic() + _QUIET_SECONDS
 
     def report(self, text: str) -> None:
+        text = text.partition("\n")[0]
         if text != self._last and time.monotonic() >= self._next:
             self._console.print(Text(f"… {self._title}: {text}"), soft_wrap=True)
             self._last, self._next = text, time.monotonic() + _QUIET_SECONDS
@@ -135,9 +141,12 @@ def _marked(mark: Text, text: Text, *, wrap: bool) -> RenderableType:
 
 
 def _line(title: str, text: str, width: int) -> Text:
-    line = Text.assemble(title, (f"  {text}", "dim"))
-    line.truncate(width, overflow="ellipsis")
-    return line
+    """Return a step's title with its live text; further lines of that come under it."""
+    first, *others = text.split("\n")
+    lines = [Text.assemble(title, (f"  {first}", "dim")), *(Text(f"  {each}", "dim") for each in others)]
+    for line in lines:
+        line.truncate(width, overflow="ellipsis")
+    return Text("\n").join(lines)
 
 
 def _nowhere(_text: str) -> None:

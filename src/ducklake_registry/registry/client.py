@@ -85,6 +85,11 @@ class RegistryClient(Manifests, Blobs):
         """Close every connection."""
         self._session.close()
 
+    @property
+    def credentials(self) -> Credentials | None:
+        """Who asks, once the registry has wanted to know (`ping` finds out); None where nobody has to say."""
+        return self._session.authorizer.credentials
+
     def ping(self) -> Ping:
         """Ask whether this is a registry and lets us in; raises RegistryError, RegistryUnreachable."""
         start = time.perf_counter()

@@ -1,0 +1,125 @@
+"""Images from a registry into the engine: pulled by digest, and named only once they are whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ducklake_registry.engine import named, platform_of, pull
+from ducklake_registry.errors import DigestMismatch, NotFound
+from ducklake_registry.oci import Platform
+from ducklake_registry.reference import Digest, Reference
+from ducklake_registry.step import Step
+from ducklake_registry.workflows.engine_and_registry import login_of, persistently, reach
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ducklake_registry.engine import Engine
+    from ducklake_registry.registry import RegistryClient
+    from ducklake_registry.step import Report
+    from ducklake_registry.waiting import Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class PulledImage:
+    """An image that came from a registry, and the engine's names for it."""
+
+    reference: str
+    digest: Digest
+    id: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PulledImages:
+    """All images of one pull."""
+
+    images: tuple[PulledImage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PullFromRegistry:
+    """Images of one registry in the engine; with `short_name` also without the registry in their names."""
+
+    engine: Engine
+    client: RegistryClient
+    references: tuple[Reference, ...]
+    deadline: Deadline
+    platform: Platform | None = None
+    short_name: bool = True
+
+    def steps(self) -> list[Step]:
+        """Return what is to be done, in order."""
+        first = Step(f"Reach the registry {self.client.endpoint.name}", lambda _report: reach(self.client))
+        return [first, *(Step(f"Pull {each}", self._pulling(each)) for each in self.references)]
+
+    def pull(self, reference: Reference, report: Report) -> str:
+        """Pull one image unless the engine has it, and name it; its digest is what the registry says now."""
+        pinned = self._pinned(reference)
+        present = self._present(pinned)
+        image_id = present or self._pulled(pinned, report)
+        names = self.names(reference)
+        unchanged = present is not None and all(self.engine.image_id(name) == image_id for name in names)
+        with named(self.engine, image_id, names):
+            return "unchanged" if unchanged else "named" if present else "pulled"
+
+    def names(self, reference: Reference) -> list[str]:
+        """Return the engine's names for an image; one that is pulled by its digest alone gets none."""
+        if reference.tag is None:
+            return []
+        full = str(replace(reference, digest=None))
+        return [full, f"{reference.repository}:{reference.tag}"] if self.short_name else [full]
+
+    def result(self) -> PulledImages:
+        """Return what the engine has now; raises DigestMismatch where that is not what the registry has."""
+        return PulledImages(tuple(map(self._checked, self.references)))
+
+    def _checked(self, reference: Reference) -> PulledImage:
+        pinned = self._pinned(reference)
+        names = tuple(self.names(reference))
+        image_id = self.engine.image_id(_by_digest(pinned))
+        if image_id is None or any(self.engine.image_id(name) != image_id for name in names):
+            raise DigestMismatch(
+                f"{reference} is {pinned.digest} in the registry, which is not what was pulled",
+                "somebody has just pushed it: pull it again",
+            )
+        return PulledImage(_by_digest(pinned), Digest(str(pinned.digest)), image_id, names)
+
+    def _pulling(self, reference: Reference) -> Callable[[Report], str]:
+        return lambda report: self.pull(reference, report)
+
+    def _pinned(self, reference: Reference) -> Reference:
+        target = reference.target or "latest"
+        return replace(reference, digest=self.client.head_manifest(reference.repository, target).digest)
+
+    def _present(self, pinned: Reference) -> str | None:
+        """Return the id of the image if the engine has it already, for the platform that is wanted."""
+        found = self.engine.image_id(_by_digest(pinned))
+        return found if found and self._is_wanted(found) else None
+
+    def _pulled(self, pinned: Reference, report: Report) -> str:
+        platform, login = str(self.platform) if self.platform else None, login_of(self.client)
+        image_id = persistently(
+            lambda: pull(self.engine, pinned, login, report, platform), self.client, self.deadline, report
+        )
+        if not self._is_wanted(image_id):
+            raise NotFound(f"{pinned} is for {platform_of(self.engine, image_id)}, not {self.platform}")
+        return image_id
+
+    def _is_wanted(self, image_id: str) -> bool:
+        if self.platform is None:
+            return True
+        return Platform.parse(platform_of(self.engine, image_id)).matches(self.platform)
+
+
+def all_tags(client: RegistryClient, reference: Reference) -> tuple[Reference, ...]:
+    """Return a reference to each tag of a repository; raises NotFound where there is none."""
+    tags = client.tags(reference.repository)
+    if not tags:
+        raise NotFound(f"{reference} has no tags")
+    return tuple(replace(reference, tag=tag) for tag in tags)
+
+
+def _by_digest(pinned: Reference) -> str:
+    return str(replace(pinned, tag=None))
