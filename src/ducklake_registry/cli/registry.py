@@ -18,9 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def deploy_registry(
-    image: Annotated[
-        str | None, typer.Option(envvar="DLR_REGISTRY_IMAGE", metavar="IMAGE", help="Image of the registry.")
-    ] = None,
+    registry_image: options.RegistryImage = None,
     storage_size: options.StorageSize = None,
     storage_class: options.StorageClass = None,
     node_port: options.NodePort = None,
@@ -50,7 +48,7 @@ def deploy_registry(
     from ducklake_registry.waiting import Deadline
     from ducklake_registry.workflows.deploy_registry import DeployRegistry
 
-    spec = RegistrySpec(namespace, image, storage_size, storage_class, node_port, memory, cpu)
+    spec = RegistrySpec(namespace, registry_image, storage_size, storage_class, node_port, memory, cpu)
     terminal, deadline = Terminal(verbose=verbose, quiet=quiet), Deadline(timeout)
     cluster = Cluster(context, Kubeconfig.parse(kubeconfig))
     workflow = DeployRegistry(cluster, spec, deadline)
