@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ducklake_registry.engine import BuildContext, BuildOptions, build, digests, named, push
 from ducklake_registry.errors import DigestMismatch, EngineError, NotFound
+from ducklake_registry.git import Checkout
 from ducklake_registry.oci import Manifest
 from ducklake_registry.reference import Digest, Reference, Repository, Tag
 from ducklake_registry.step import Step, silent
@@ -18,11 +19,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ducklake_registry.engine import Engine
-    from ducklake_registry.git import Checkout
+    from ducklake_registry.git import NoCheckout
     from ducklake_registry.oci import Index
     from ducklake_registry.registry import RegistryClient
     from ducklake_registry.step import Report
-    from ducklake_registry.waiting import Deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Source:
 
     context: BuildContext
     options: BuildOptions = field(default_factory=BuildOptions)
-    checkout: Checkout | None = None
+    checkout: Checkout | NoCheckout | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     created: datetime | None = None
 
@@ -40,9 +40,10 @@ class Source:
 
         It counts as made when what is in it was: the same built again is the same image, and not pushed.
         """
-        commit = self.checkout.committed if self.checkout and not self.checkout.dirty else None
+        checkout = self.checkout if isinstance(self.checkout, Checkout) else None
+        commit = checkout.committed if checkout and not checkout.dirty else None
         created = self.created or commit or self.context.newest()
-        return oci_labels(self.checkout, version, created, self.labels)
+        return oci_labels(checkout, version, created, self.labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,9 @@ class ImageNames:
 
     repository: Repository
     tags: tuple[Tag, ...]
+
+    def __str__(self) -> str:
+        return f"{self.repository}:{', '.join(self.tags)}"
 
     @property
     def local(self) -> list[str]:
@@ -100,7 +104,7 @@ class BuildImage:
 
     def steps(self) -> list[Step]:
         """Return what is to be done, in order."""
-        return [Step(f"Build {', '.join(self.names.local)} from {self.source.context.folder}", self.build)]
+        return [Step(f"Build {self.names} from {self.source.context.folder}", self.build)]
 
     def build(self, _report: Report) -> str:
         """Build it; what did not change comes out of the engine's cache."""
@@ -117,17 +121,24 @@ class BuildImage:
 
 @dataclass(frozen=True, slots=True)
 class PushImage:
-    """An image of the engine in a registry, under each of its tags."""
+    """An image of the engine in a registry, under each of its tags.
+
+    When the registry goes away meanwhile, it is awaited for `patience` seconds.
+    """
 
     engine: Engine
     client: RegistryClient
     names: ImageNames
-    deadline: Deadline
+    patience: float = 300
 
     @property
     def targets(self) -> list[Reference]:
         """The names at the registry."""
         return self.names.at(self.client.endpoint.name)
+
+    def steps(self) -> list[Step]:
+        """Return what is to be done, in order."""
+        return [self.reach_step(), self.push_step()]
 
     def reach_step(self) -> Step:
         """Return the step that comes before anything that takes long."""
@@ -135,8 +146,7 @@ class PushImage:
 
     def push_step(self) -> Step:
         """Return the step that pushes."""
-        first, *others = self.targets
-        return Step(f"Push {', '.join([str(first), *(str(each.tag) for each in others)])}", self.push)
+        return Step(f"Push {self.client.endpoint.name}/{self.names}", self.push)
 
     def push(self, report: Report) -> str:
         """Push what the registry does not have, and give it its tags there."""
@@ -177,7 +187,7 @@ class PushImage:
     def _pushed(self, report: Report) -> Manifest | Index:
         """Push under the first tag; what the registry then has by it must be what the engine says."""
         target, login = self.targets[0], login_of(self.client)
-        said = persistently(lambda: push(self.engine, target, login, report), self.client, self.deadline, report)
+        said = persistently(lambda: push(self.engine, target, login, report), self.client, self.patience, report)
         return self.client.manifest(self.names.repository, said)
 
     def _digest_at(self, tag: Tag) -> Digest | None:
@@ -189,6 +199,22 @@ class PushImage:
     def _digests(self, image_id: str) -> list[Digest]:
         target = self.targets[0]
         return digests(self.engine, image_id, f"{target.registry}/{target.repository}")
+
+
+@dataclass(frozen=True, slots=True)
+class BuildAndPush:
+    """Both, the registry being reached before a build that may take long."""
+
+    build: BuildImage
+    push: PushImage
+
+    def steps(self) -> list[Step]:
+        """Return what is to be done, in order."""
+        return [self.push.reach_step(), *self.build.steps(), self.push.push_step()]
+
+    def result(self) -> PushedImage:
+        """Return what the registry has now."""
+        return self.push.result()
 
 
 def local_image(engine: Engine, names: ImageNames) -> str:

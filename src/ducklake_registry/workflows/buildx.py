@@ -39,7 +39,7 @@ class BuildxLoad:
 
     def steps(self) -> list[Step]:
         """Return what is to be done, in order."""
-        title = f"Build {', '.join(self.names.local)} from {self.source.context.folder} with buildx"
+        title = f"Build {self.names} from {self.source.context.folder} with buildx"
         return [buildx_step(), Step(title, self.build)]
 
     def build(self, _report: Report) -> str:
@@ -71,7 +71,7 @@ class BuildxPush:
     def steps(self) -> list[Step]:
         """Return what is to be done, in order."""
         name = self.client.endpoint.name
-        title = f"Build {', '.join(map(str, self.targets))} from {self.source.context.folder} and push with buildx"
+        title = f"Build {name}/{self.names} from {self.source.context.folder} and push with buildx"
         return [
             buildx_step(),
             Step(f"Reach the registry {name}", lambda _report: reach(self.client)),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ducklake_registry.engine import ConnectionBroken
 from ducklake_registry.errors import RegistryUnreachable, Unauthorized
 from ducklake_registry.oci import Manifest
-from ducklake_registry.waiting import NotYet, wait_for
+from ducklake_registry.waiting import Deadline, NotYet, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from ducklake_registry.oci import Index
     from ducklake_registry.registry import RegistryClient
     from ducklake_registry.step import Report
-    from ducklake_registry.waiting import Deadline
 
     T = TypeVar("T")
 
@@ -52,17 +51,17 @@ def login_of(client: RegistryClient) -> Login:
     return {key: value for key, value in fields.items() if value}
 
 
-def persistently(work: Callable[[], T], client: RegistryClient, deadline: Deadline, report: Report) -> T:
+def persistently(work: Callable[[], T], client: RegistryClient, patience: float, report: Report) -> T:
     """Do what the engine does with a registry; when their connection breaks, await the registry and do it again.
 
-    Raises TimeoutExpired when the registry does not come back in time, else what `work` raises.
+    Raises TimeoutExpired when the registry does not come back within `patience` seconds, else what `work` raises.
     """
     for _ in range(_ATTEMPTS - 1):
         try:
             return work()
         except ConnectionBroken as error:
             report(error.message)
-            wait_for(f"an answer from {client.endpoint.name}", lambda: _answer(client), deadline, report)
+            wait_for(f"an answer from {client.endpoint.name}", lambda: _answer(client), Deadline(patience), report)
     return work()
 
 

@@ -6,19 +6,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ducklake_registry.engine import named, platform_of, pull
-from ducklake_registry.errors import DigestMismatch, NotFound
+from ducklake_registry.errors import DigestMismatch, NotFound, UsageError
 from ducklake_registry.oci import Platform
-from ducklake_registry.reference import Digest, Reference
+from ducklake_registry.reference import Digest, Reference, Tag
 from ducklake_registry.step import Step
 from ducklake_registry.workflows.engine_and_registry import login_of, persistently, reach
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ducklake_registry.engine import Engine
     from ducklake_registry.registry import RegistryClient
     from ducklake_registry.step import Report
-    from ducklake_registry.waiting import Deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class PullFromRegistry:
     engine: Engine
     client: RegistryClient
     references: tuple[Reference, ...]
-    deadline: Deadline
+    patience: float = 300
     platform: Platform | None = None
     short_name: bool = True
 
@@ -90,8 +89,8 @@ class PullFromRegistry:
         return lambda report: self.pull(reference, report)
 
     def _pinned(self, reference: Reference) -> Reference:
-        target = reference.target or "latest"
-        return replace(reference, digest=self.client.head_manifest(reference.repository, target).digest)
+        found = self.client.head_manifest(reference.repository, reference.target or "latest")
+        return replace(reference, digest=found.digest)
 
     def _present(self, pinned: Reference) -> str | None:
         """Return the id of the image if the engine has it already, for the platform that is wanted."""
@@ -101,7 +100,7 @@ class PullFromRegistry:
     def _pulled(self, pinned: Reference, report: Report) -> str:
         platform, login = str(self.platform) if self.platform else None, login_of(self.client)
         image_id = persistently(
-            lambda: pull(self.engine, pinned, login, report, platform), self.client, self.deadline, report
+            lambda: pull(self.engine, pinned, login, report, platform), self.client, self.patience, report
         )
         if not self._is_wanted(image_id):
             raise NotFound(f"{pinned} is for {platform_of(self.engine, image_id)}, not {self.platform}")
@@ -113,12 +112,21 @@ class PullFromRegistry:
         return Platform.parse(platform_of(self.engine, image_id)).matches(self.platform)
 
 
-def all_tags(client: RegistryClient, reference: Reference) -> tuple[Reference, ...]:
-    """Return a reference to each tag of a repository; raises NotFound where there is none."""
-    tags = client.tags(reference.repository)
-    if not tags:
+def chosen(
+    client: RegistryClient, reference: Reference, tags: Sequence[str], *, all_tags: bool
+) -> tuple[Reference, ...]:
+    """Return what to pull: what the reference says itself, else all tags, or those, or `latest`.
+
+    Raises UsageError for `all_tags` of a reference that names one, NotFound where there are none.
+    """
+    if all_tags and reference.target:
+        raise UsageError(f"--all-tags, but {reference} is one image", "leave its tag out")
+    if reference.target:
+        return (reference,)
+    found = client.tags(reference.repository) if all_tags else [*map(Tag, tags)] or [Tag("latest")]
+    if not found:
         raise NotFound(f"{reference} has no tags")
-    return tuple(replace(reference, tag=tag) for tag in tags)
+    return tuple(replace(reference, tag=tag) for tag in dict.fromkeys(found))
 
 
 def _by_digest(pinned: Reference) -> str:
