@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ducklake_registry.engine.client import translated
+from ducklake_registry.engine.images import platform_of
 from ducklake_registry.errors import EngineError
+from ducklake_registry.oci import Platform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
     from ducklake_registry.engine.context import BuildContext
 
 _EVIDENCE = 20
+_OTHER_PLATFORM = "this engine's own builder builds for its own platform only: --builder buildx"
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_BOOKKEEPING = (" --->", "Removing intermediate container")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,17 @@ def build(
             forcerm=True,
             decode=True,
         )
-        return _followed(events, on_line)
+        image_id = _followed(events, on_line)
+    _check_platform(engine, image_id, options)
+    return image_id
+
+
+def _check_platform(engine: Engine, image_id: str, options: BuildOptions) -> None:
+    """See that the image is for the platform that was asked for: some engines only say that it is."""
+    built = platform_of(engine, image_id)
+    for wanted in options.platforms:
+        if not Platform.parse(built).matches(Platform.parse(wanted)):
+            raise EngineError(f"the engine built an image for {built}, not for {wanted}", _OTHER_PLATFORM)
 
 
 def _followed(events: Iterable[dict[str, Any]], on_line: Callable[[str], None]) -> str:
@@ -100,6 +116,8 @@ class _Output:
             self._told(self._rest)
 
     def failure(self) -> BuildFailed:
+        if "does not match the specified platform" in self.error:
+            return BuildFailed(f"the build failed: {self.error.strip()}", _OTHER_PLATFORM)
         where = f" at {self._title}" if self._title else ""
         hint = "its output is above; --no-cache runs every step anew" if self._step else None
         return BuildFailed(f"the build failed{where}: {self.error.strip()}", hint, tuple(self._step))
@@ -109,8 +127,8 @@ class _Output:
             self._title, _, command = line.partition(" : ")
             self._title = f"{self._title[:1].lower()}{self._title[1:]} ({command})"
             self._step.clear()
-        elif line.strip() and not line.startswith(" --->"):
-            self._step.append(line)
+        elif (said := _COLOURS.sub("", line)).strip() and not said.startswith(_BOOKKEEPING):
+            self._step.append(said)
         self._on_line(line)
 
 

@@ -41,16 +41,14 @@ def push(engine: Engine, reference: Reference, login: Login, report: Report) -> 
     return digest
 
 
-def pull(engine: Engine, reference: Reference, login: Login, report: Report, platform: str | None = None) -> str:
+def pull(engine: Engine, reference: Reference, login: Login, report: Report) -> str:
     """Pull an image by its digest, which the engine verifies, and return its id; it gets no tag.
 
     Raises Unauthorized, Denied, NotFound, ConnectionBroken where it may be tried again, and EngineError.
     """
     name = f"{reference.registry}/{reference.repository}"
     with translated():
-        events = engine.api.pull(
-            name, tag=reference.digest, auth_config=login, platform=platform, stream=True, decode=True
-        )
+        events = engine.api.pull(name, tag=reference.digest, auth_config=login, stream=True, decode=True)
         _followed(events, f"cannot pull {reference}", reference.registry, report)
     return str(engine.inspect(f"{name}@{reference.digest}")["Id"])
 

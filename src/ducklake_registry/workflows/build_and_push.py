@@ -152,14 +152,7 @@ class PushImage:
         """Push what the registry does not have, and give it its tags there."""
         image_id = local_image(self.engine, self.names)
         with named(self.engine, image_id, [str(each) for each in self.targets]):
-            found = self._present(image_id)
-            wanted = found or self._pushed(report)
-            tagged = [tag for tag in self.names.tags if self._digest_at(tag) != wanted.digest]
-            for tag in tagged:
-                self.client.put_manifest(self.names.repository, tag, wanted)
-        if found is None:
-            return "pushed"
-        return f"there already, tagged {', '.join(tagged)}" if tagged else "unchanged"
+            return persistently(lambda: self._ensure(image_id, report), self.client, self.patience, report)
 
     def result(self) -> PushedImage:
         """Ask the registry what it has now; raises DigestMismatch unless it is the engine's image by every tag."""
@@ -173,6 +166,16 @@ class PushImage:
                 )
         return PushedImage.of(self.targets, found[0])
 
+    def _ensure(self, image_id: str, report: Report) -> str:
+        found = self._present(image_id)
+        wanted = found or self._pushed(report)
+        tagged = [tag for tag in self.names.tags if self._digest_at(tag) != wanted.digest]
+        for tag in tagged:
+            self.client.put_manifest(self.names.repository, tag, wanted)
+        if found is None:
+            return "pushed"
+        return f"there already, tagged {', '.join(tagged)}" if tagged else "unchanged"
+
     def _present(self, image_id: str) -> Manifest | Index | None:
         """Return the image's manifest if the registry has it, under a digest known here or one of the tags."""
         for each in [*self._digests(image_id), *self.names.tags]:
@@ -185,9 +188,8 @@ class PushImage:
         return None
 
     def _pushed(self, report: Report) -> Manifest | Index:
-        """Push under the first tag; what the registry then has by it must be what the engine says."""
-        target, login = self.targets[0], login_of(self.client)
-        said = persistently(lambda: push(self.engine, target, login, report), self.client, self.patience, report)
+        """Push under the first tag; the registry must then have what the engine says."""
+        said = push(self.engine, self.targets[0], login_of(self.client), report)
         return self.client.manifest(self.names.repository, said)
 
     def _digest_at(self, tag: Tag) -> Digest | None:

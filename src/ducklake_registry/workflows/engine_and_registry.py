@@ -52,14 +52,14 @@ def login_of(client: RegistryClient) -> Login:
 
 
 def persistently(work: Callable[[], T], client: RegistryClient, patience: float, report: Report) -> T:
-    """Do what the engine does with a registry; when their connection breaks, await the registry and do it again.
+    """Do what can be done again with a registry; when the registry goes away, await it and do so.
 
     Raises TimeoutExpired when the registry does not come back within `patience` seconds, else what `work` raises.
     """
     for _ in range(_ATTEMPTS - 1):
         try:
             return work()
-        except ConnectionBroken as error:
+        except (ConnectionBroken, RegistryUnreachable) as error:
             report(error.message)
             wait_for(f"an answer from {client.endpoint.name}", lambda: _answer(client), Deadline(patience), report)
     return work()

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ducklake_registry.engine import named, platform_of, pull
+from ducklake_registry.engine import named, pull
 from ducklake_registry.errors import DigestMismatch, NotFound, UsageError
-from ducklake_registry.oci import Platform
+from ducklake_registry.oci import Manifest
+from ducklake_registry.oci.config import ImageConfig
 from ducklake_registry.reference import Digest, Reference, Tag
+from ducklake_registry.registry import gather
 from ducklake_registry.step import Step
 from ducklake_registry.workflows.engine_and_registry import login_of, persistently, reach
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ducklake_registry.engine import Engine
+    from ducklake_registry.oci import Descriptor, Index, Platform
     from ducklake_registry.registry import RegistryClient
     from ducklake_registry.step import Report
 
@@ -55,13 +58,7 @@ class PullFromRegistry:
 
     def pull(self, reference: Reference, report: Report) -> str:
         """Pull one image unless the engine has it, and name it; its digest is what the registry says now."""
-        pinned = self._pinned(reference)
-        present = self._present(pinned)
-        image_id = present or self._pulled(pinned, report)
-        names = self.names(reference)
-        unchanged = present is not None and all(self.engine.image_id(name) == image_id for name in names)
-        with named(self.engine, image_id, names):
-            return "unchanged" if unchanged else "named" if present else "pulled"
+        return persistently(lambda: self._ensure(reference, report), self.client, self.patience, report)
 
     def names(self, reference: Reference) -> list[str]:
         """Return the engine's names for an image; one that is pulled by its digest alone gets none."""
@@ -73,6 +70,16 @@ class PullFromRegistry:
     def result(self) -> PulledImages:
         """Return what the engine has now; raises DigestMismatch where that is not what the registry has."""
         return PulledImages(tuple(map(self._checked, self.references)))
+
+    def _ensure(self, reference: Reference, report: Report) -> str:
+        pinned, names = self._pinned(reference), self.names(reference)
+        present = self.engine.image_id(_by_digest(pinned))
+        image_id = present or pull(self.engine, pinned, login_of(self.client), report)
+        before = [self.engine.image_id(name) for name in names]
+        with named(self.engine, image_id, names):
+            if present is None:
+                return "pulled"
+            return "unchanged" if all(each == image_id for each in before) else "named"
 
     def _checked(self, reference: Reference) -> PulledImage:
         pinned = self._pinned(reference)
@@ -89,27 +96,21 @@ class PullFromRegistry:
         return lambda report: self.pull(reference, report)
 
     def _pinned(self, reference: Reference) -> Reference:
+        """Add the digest; where a platform is wanted, its own image's: the engine keeps one of an index."""
         found = self.client.head_manifest(reference.repository, reference.target or "latest")
-        return replace(reference, digest=found.digest)
+        digest = self._for_platform(reference, found, self.platform) if self.platform else found.digest
+        return replace(reference, digest=digest)
 
-    def _present(self, pinned: Reference) -> str | None:
-        """Return the id of the image if the engine has it already, for the platform that is wanted."""
-        found = self.engine.image_id(_by_digest(pinned))
-        return found if found and self._is_wanted(found) else None
+    def _for_platform(self, reference: Reference, found: Descriptor, platform: Platform) -> Digest:
+        def read(descriptor: Descriptor) -> Manifest | Index:
+            return self.client.manifest(reference.repository, descriptor.digest)
 
-    def _pulled(self, pinned: Reference, report: Report) -> str:
-        platform, login = str(self.platform) if self.platform else None, login_of(self.client)
-        image_id = persistently(
-            lambda: pull(self.engine, pinned, login, report, platform), self.client, self.patience, report
-        )
-        if not self._is_wanted(image_id):
-            raise NotFound(f"{pinned} is for {platform_of(self.engine, image_id)}, not {self.platform}")
-        return image_id
-
-    def _is_wanted(self, image_id: str) -> bool:
-        if self.platform is None:
-            return True
-        return Platform.parse(platform_of(self.engine, image_id)).matches(self.platform)
+        manifest = gather(read, found, platform).root
+        if isinstance(manifest, Manifest):
+            config = ImageConfig.parse(self.client.small_blob(reference.repository, manifest.config))
+            if not config.platform.matches(platform):
+                raise NotFound(f"{reference} is not made for {platform}", f"it is there for {config.platform}")
+        return manifest.digest
 
 
 def chosen(
