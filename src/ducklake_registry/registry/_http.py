@@ -1,6 +1,6 @@
 """`Session`: requests, redirects, authorization and repeats for one registry.
 
-The only module that names httpx, which builds requests, resolves URLs and redirects and keeps cookies; the
+The only module that names httpx, which builds requests, resolves URLs and redirects; the
 bytes go over `Connections`.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import time
 from dataclasses import dataclass, field, replace
+from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING, Any, cast
 
 import httpx
@@ -79,6 +80,7 @@ class Session:
         self._client = httpx.Client(
             transport=_Transport(self._connections),
             headers={"User-Agent": f"dlr/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"},
+            cookies=_NoCookies(),
             trust_env=False,
         )
         self._home = _origin(httpx.URL(endpoint.url))
@@ -202,6 +204,16 @@ class Session:
         if not answer.ok:
             raise problem(answer, "a token", request.url.host)
         return answer.json()
+
+
+class _NoCookies(CookieJar):
+    """Takes and gives no cookies: no registry needs them, and they cost a fifth of a small request's time."""
+
+    def extract_cookies(self, response: object, request: object) -> None:
+        pass
+
+    def add_cookie_header(self, request: object) -> None:
+        pass
 
 
 class _Transport(httpx.BaseTransport):

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Self
 
 from ducklake_registry.errors import DigestMismatch, InvalidAnswer
+from ducklake_registry.layout import PIECE
 from ducklake_registry.registry.failures import CONNECTION_FAILURES, unreachable
 
 if TYPE_CHECKING:
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
     from ducklake_registry.registry._http import Call, Session
     from ducklake_registry.registry.answers import Answer
     from ducklake_registry.registry.connections import Exchange
-
-# Large enough that the work per piece does not count, small enough to be still in the processor's cache
-# when it is hashed and written.
-PIECE = 1024 * 1024
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
 

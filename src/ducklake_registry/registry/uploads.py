@@ -19,12 +19,9 @@ from urllib.parse import quote
 from ducklake_registry.errors import DigestMismatch, InvalidAnswer, RegistryError, RegistryUnreachable
 from ducklake_registry.oci import media_types
 from ducklake_registry.registry._http import Call, Session
-from ducklake_registry.registry.downloads import PIECE
 from ducklake_registry.registry.retry import PASSING_STATUSES
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ducklake_registry.reference import Digest
     from ducklake_registry.registry.answers import Answer
 
@@ -71,24 +68,6 @@ class InMemory:
     def pieces(self, start: int, end: int) -> Iterator[bytes | memoryview]:
         """Give the bytes from `start` up to before `end`."""
         yield memoryview(self.content)[start:end]
-
-
-@dataclass(frozen=True, slots=True)
-class FilePart:
-    """`size` bytes of a file from `offset` on: a whole file, or a member of a tar archive."""
-
-    path: Path
-    size: int
-    offset: int = 0
-
-    def pieces(self, start: int, end: int) -> Iterator[bytes | memoryview]:
-        """Give the bytes from `start` up to before `end`; each piece is overwritten by the next."""
-        buffer = memoryview(bytearray(min(PIECE, max(end - start, 0))))
-        with self.path.open("rb", buffering=0) as file:
-            file.seek(self.offset + start)
-            while start < end and (count := file.readinto(buffer[: end - start])):
-                start += count
-                yield buffer[:count]
 
 
 @dataclass(frozen=True, slots=True)
