@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ducklake_registry.display.output import OutputFormat
+from ducklake_registry.display.output import ListFormat, OutputFormat
 from ducklake_registry.settings import parse_duration
 
 Context = Annotated[
@@ -86,6 +86,10 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", envvar="DLR_QUIET", help="
 Output = Annotated[
     OutputFormat, typer.Option("--output", "-o", envvar="DLR_OUTPUT", help="For people, or for machines.")
 ]
+ListOutput = Annotated[
+    ListFormat,
+    typer.Option("--output", "-o", envvar="DLR_OUTPUT", help="For people, or for machines; jsonl as it comes."),
+]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Look again every two seconds, until Ctrl-C.")]
 ClusterName = Annotated[
     str, typer.Option("--name", envvar="DLR_NAME", metavar="NAME", help="Name of the kind cluster.")
@@ -120,3 +124,26 @@ ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", envvar="DLR_CONFIG", metavar="FILE", help="A kind configuration to merge into."),
 ]
+CacheDir = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="DLR_CACHE_DIR",
+        metavar="FOLDER",
+        help="Where facts about images are kept. Default: the user's folder for caches.",
+        show_default=False,
+    ),
+]
+NoCache = Annotated[bool, typer.Option("--no-cache", envvar="DLR_NO_CACHE", help="Keep and use no such facts.")]
+
+_IMAGE = "[REGISTRY/]REPOSITORY[:TAG][@DIGEST]"
+Image = Annotated[str, typer.Argument(metavar="IMAGE", help=f"{_IMAGE}; without a registry it is --registry's.")]
+Images = Annotated[
+    list[str], typer.Argument(metavar="IMAGE…", help=f"{_IMAGE}; without a registry it is --registry's.")
+]
+
+
+def cache_folder(chosen: Path | None) -> Path:
+    """Return the folder that was chosen, or else the one that the system has for such things."""
+    from platformdirs import user_cache_path
+
+    return chosen or user_cache_path("dlr")

@@ -5,15 +5,18 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+import time
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from _typeshed import DataclassInstance
     from rich.console import RenderableType
+
+_FLUSH_SECONDS = 0.1
 
 R = TypeVar("R", bound="DataclassInstance")
 
@@ -24,6 +27,15 @@ class OutputFormat(StrEnum):
     TABLE = "table"
     JSON = "json"
     YAML = "yaml"
+
+
+class ListFormat(StrEnum):
+    """How a long list is written: JSON lines come one by one, before the list has ended."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+    JSONL = "jsonl"
 
 
 def emit(result: R, form: OutputFormat, picture: Callable[[R], RenderableType]) -> None:
@@ -37,6 +49,23 @@ def emit(result: R, form: OutputFormat, picture: Callable[[R], RenderableType]) 
         stdout().print(picture(result))
     else:
         write_plain(plain(result), form)
+
+
+def write_bytes(content: bytes) -> None:
+    """Write bytes to stdout, exactly."""
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
+def write_json_lines(values: Iterable[Any]) -> None:
+    """Write plain data to stdout, each value as a line of JSON, seen by its reader within a moment."""
+    seen = time.monotonic()
+    for value in values:
+        sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+        if (now := time.monotonic()) - seen > _FLUSH_SECONDS:
+            sys.stdout.flush()
+            seen = now
+    sys.stdout.flush()
 
 
 def write_plain(value: Any, form: OutputFormat) -> None:
@@ -59,6 +88,8 @@ def plain(value: Any) -> Any:
         return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [plain(each) for each in value]
+    if isinstance(value, str):
+        return str(value)  # a Digest is one, but YAML would not know it
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     return value

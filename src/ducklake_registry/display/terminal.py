@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from rich.text import Text
 from ducklake_registry.waiting import spoken_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from rich.console import RenderableType
 
@@ -60,8 +61,8 @@ class Terminal:
         return outcome
 
     def _animated(self, title: str, work: Callable[[Report], str]) -> str:
-        with self._console.status(Text(title)) as status:
-            return work(lambda text: status.update(_line(title, text, self._console.width - 4)))
+        with self.working(title) as report:
+            return work(report)
 
     def _finished(self, mark: str, style: str, title: str, outcome: str, started: float) -> None:
         if not self._quiet:
@@ -69,6 +70,17 @@ class Terminal:
             self._console.print(
                 Text.assemble((mark, style), f" {title}: ", outcome, (f" ({took})", "dim")), soft_wrap=True
             )
+
+    @contextmanager
+    def working(self, title: str) -> Iterator[Report]:
+        """Show what is being looked at while the block lasts, and nothing of it on a screen afterwards."""
+        if self._quiet:
+            yield _nowhere
+        elif not self._console.is_terminal:
+            yield _Plain(self._console, title).report
+        else:
+            with self._console.status(Text(title)) as status:
+                yield lambda text: status.update(_line(title, text, self._console.width - 4))
 
     def note(self, text: str) -> None:
         """Tell something that a person should know, unless they asked for quiet."""
