@@ -59,7 +59,7 @@ class Details:
 class ListedImage:
     """One tag of a repository; `problem` tells in words what is missing of it.
 
-    Without a tag it stands for a repository whose tags could not be read.
+    Without a tag it stands for a repository that has none, or whose tags could not be read.
     """
 
     repository: Repository
@@ -206,7 +206,7 @@ def _top(client: RegistryClient, lists: Iterable[TagList], known: Known) -> Iter
 
 def _wishes(lists: Iterable[TagList], known: Known) -> Iterator[tuple[_Reading, WantedManifest | None]]:
     for listed in lists:
-        if listed.problem:
+        if not listed.tags:
             yield _Reading(listed.repository, None, problem=listed.problem), None
         before = known.tags.get(listed.repository) or {}
         for tag in listed.tags:

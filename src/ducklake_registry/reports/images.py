@@ -71,6 +71,7 @@ class Totals:
         self._last = repository
         self.images += images
         self.problems += bool(problem)
+        self.empty += not (images or problem)
 
     @property
     def size(self) -> int:
@@ -96,24 +97,23 @@ def read_entries(
 
 def _entries(client: RegistryClient, wish: Wish, known: Known, totals: Totals) -> Iterator[Entry]:
     if wish.details:
-        images = list_images(client, _tag_lists(client, wish, totals), known=known)
-        counted = (_counted(image, totals) for image in images)
-        return map(_image_entry, counted) if wish.tags else _by_repository(counted)
+        counted = (_counted(image, totals) for image in list_images(client, _tag_lists(client, wish), known=known))
+        if not wish.tags:
+            return _by_repository(counted)
+        return (_image_entry(image) for image in counted if image.tag or image.problem)
     if wish.tags:
-        return _tag_entries(_tag_lists(client, wish, totals), totals)
+        return _tag_entries(_tag_lists(client, wish), totals)
     return _names(client, wish, totals)
 
 
 def _names(client: RegistryClient, wish: Wish, totals: Totals) -> Iterator[RepositoryEntry]:
     for repository in _repositories(client, wish.pattern):
-        totals.count(repository, 0, "")
+        totals.repositories += 1
         yield RepositoryEntry(repository)
 
 
-def _tag_lists(client: RegistryClient, wish: Wish, totals: Totals) -> Iterator[TagList]:
+def _tag_lists(client: RegistryClient, wish: Wish) -> Iterator[TagList]:
     for found in list_tags(client, _repositories(client, wish.pattern)):
-        # With a limit the lists are ahead of what is shown.
-        totals.empty += not (found.tags or found.problem or wish.limit)
         yield TagList(found.repository, sorted(found.tags), found.problem)
 
 
@@ -126,8 +126,9 @@ def _repositories(client: RegistryClient, pattern: str) -> Iterable[Repository]:
 
 def _tag_entries(lists: Iterable[TagList], totals: Totals) -> Iterator[ImageEntry]:
     for found in lists:
-        if found.problem:
+        if not found.tags:
             totals.count(found.repository, 0, found.problem)
+        if found.problem:
             yield ImageEntry(found.repository, None, problem=found.problem)
         for tag in found.tags:
             totals.count(found.repository, 1, "")
