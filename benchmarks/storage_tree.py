@@ -22,11 +22,16 @@ BASE = b"the layer that all images share" * 100
 def fill(root: Path, repositories: int, tags: int) -> None:
     """Write `repositories` x `tags` images, each with a config of its own and a shared and an own layer."""
     tree = root / "docker/registry/v2"
-    for number in range(repositories):
-        repository = tree / "repositories" / f"team{number % 20:02}/service-{number:05}"
+    for number, name in enumerate(names(repositories)):
+        repository = tree / "repositories" / name
         layers = [_blob(tree, repository, BASE), _blob(tree, repository, f"layer of {number}".encode())]
         for tag in range(tags):
             _image(tree, repository, f"v1.{tag}", layers, f"{number}/{tag}")
+
+
+def names(repositories: int) -> list[str]:
+    """Return the names of the repositories."""
+    return [f"team{number % 20:02}/service-{number:05}" for number in range(repositories)]
 
 
 def _image(tree: Path, repository: Path, tag: str, layers: list[dict[str, object]], name: str) -> None:
