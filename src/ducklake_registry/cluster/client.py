@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient
     from kubernetes.dynamic import DynamicClient
     from kubernetes.dynamic.resource import Resource
+    from websocket import WebSocket
 
     from ducklake_registry.cluster.kinds import Kind
     from ducklake_registry.manifests import Object
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 FIELD_MANAGER = "dlr"
 """Who server-side apply notes as the owner of what `dlr` sets."""
 
+_PIECE = 64 * 1024
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
@@ -135,6 +137,40 @@ class Cluster:
         with self._translated():
             answer = self._dynamic.request("get", path, serialize=False, _request_timeout=self._timeout)
             return str(answer.data.decode(errors="replace"))
+
+    def stream(self, path: str) -> Iterator[bytes]:
+        """Give what a GET of a path answers piece by piece, however long that takes; only connecting is limited.
+
+        Raises ClusterUnreachable also when the connection is lost on the way.
+        """
+        with self._translated():
+            limits = (self._timeout, None)
+            answer = self._dynamic.request("get", path, serialize=False, _request_timeout=limits)
+            try:
+                yield from answer.stream(_PIECE)
+            finally:
+                answer.close()
+
+    def websocket(self, path: str, protocol: str) -> WebSocket:
+        """Open a WebSocket to a path of the API; it may then be silent for as long as it likes."""
+        import websocket
+        from kubernetes.client.exceptions import ApiException
+        from kubernetes.stream.ws_client import create_websocket, get_websocket_url
+
+        url = get_websocket_url(self.server + path)
+        with self._translated():
+            token = self.api.configuration.auth_settings().get("BearerToken")
+            headers = {"sec-websocket-protocol": protocol} | ({"authorization": token["value"]} if token else {})
+            websocket.setdefaulttimeout(self._timeout)  # the library has no other way to limit connecting
+            try:
+                opened: WebSocket = create_websocket(self.api.configuration, url, headers)
+            except websocket.WebSocketBadStatusException as error:
+                said = (error.resp_body or b"").decode(errors="replace")
+                raise ApiException(error.status_code, str(error), body=said) from error
+            except websocket.WebSocketException as error:
+                raise ClusterUnreachable(f"no way into the cluster of context {self.context}: {error}") from error
+        opened.settimeout(None)
+        return opened
 
     def served(self, api_version: str) -> list[dict[str, Any]]:
         """Return the resources of one version of an API group, as discovery describes them.
