@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from ducklake_registry.cli import options
+from ducklake_registry.display.output import OutputFormat
 
 PANEL = "Registry"
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `dlr`."""
-    for command in (deploy_registry, clean_registry, logs, port_forward):
+    for command in (deploy_registry, clean_registry, registry_status, logs, port_forward):
         app.command(rich_help_panel=PANEL)(command)
 
 
@@ -96,6 +97,36 @@ def clean_registry(
         if not delete_data and not yes and workflow.claim():
             workflow = replace(workflow, delete_data=terminal.ask("Delete its volume with all images too?"))
     perform(terminal, workflow.steps(), cluster.context, deadline, dry_run=dry_run)
+
+
+def registry_status(
+    registry: options.Registry = "localhost:5000",
+    namespace: options.Namespace = "storage",
+    context: options.Context = None,
+    kubeconfig: options.KubeconfigFiles = None,
+    watch: options.Watch = False,
+    output: options.Output = OutputFormat.TABLE,
+) -> None:
+    """Show how the registry is, and what to do if it is not well; the exit code is then 1.
+
+    Example: dlr registry-status --registry localhost:5000
+    """
+    from functools import partial
+
+    from ducklake_registry.cluster.client import Cluster
+    from ducklake_registry.cluster.kubeconfig import Kubeconfig
+    from ducklake_registry.display import emit
+    from ducklake_registry.display.registry_status import registry_status_picture as picture
+    from ducklake_registry.reports.registry_status import look
+
+    looking = partial(look, Cluster(context, Kubeconfig.parse(kubeconfig)), namespace, registry)
+    if watch:
+        from ducklake_registry.display.watching import watch as watching
+
+        watching(looking, output, picture)
+    emit(found := looking(), output, picture)
+    if not found.healthy:
+        raise typer.Exit(1)
 
 
 def logs(
