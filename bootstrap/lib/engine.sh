@@ -11,7 +11,7 @@ engine_answers() {
     rm -f "$answer"
     return 0
   fi
-  ENGINE_SAYS=$(grep -v '^$' "$answer" | tail -n 1 || true)
+  ENGINE_SAYS=$(grep -v '^$' "$answer" | tail -n 1 | grep . || echo 'no answer within 20 s')
   rm -f "$answer"
   return 1
 }

@@ -34,7 +34,7 @@ pull_image() { # NAME
 
 start_pull() { # LOG NAME: with Docker's own progress, at most 15 minutes
   set -m
-  docker pull "$2" >&2 2> "$1" < /dev/null 9>&- &
+  docker pull "$2" >&2 2> "$1" < /dev/null &
   CHILD=$!
   set +m
   watch_child '' 900
@@ -57,8 +57,7 @@ make_images() { # NAME...
   # shellcheck disable=SC2086 # a list of words
   see_to_programs $programs || return 1
   for name in "$@"; do
-    step "making $name from Debian's packages$(image_programs "$name" | sed 's/^/ and compiled programs: /')" \
-      make_image "$name" || return 1
+    step "making $name$(image_programs "$name" | sed 's/^/ of Debian and: /')" make_image "$name" || return 1
   done
 }
 

@@ -18,7 +18,7 @@ make_node_image() {
   build_image dlr-bootstrap/node "$context" < "$BOOTSTRAP/node/Dockerfile"
   bake_node_image
   # shellcheck disable=SC2086
-  docker image rm --no-prune $NODE_PARTS
+  docker image rm $NODE_PARTS
   rm -rf "$context"
 }
 

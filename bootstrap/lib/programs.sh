@@ -24,6 +24,10 @@ is_current() { # FILE: is it there, and of the version wanted?
   [[ -z $module ]] || grep -aqF "$module" "$1" # `pause` has no version
 }
 
+program_path() { # NAME: where it is, if it is there
+  if is_current "$BIN/$1"; then echo "$BIN/$1"; fi
+}
+
 missing_programs() { # NAME...
   local name
   for name in "$@"; do is_current "$BIN/$name" || echo "$name"; done
@@ -33,11 +37,10 @@ see_to_programs() { # NAME...: they are in $BIN, afterwards
   local missing
   missing=$(missing_programs "$@")
   [[ -n $missing ]] || return 0
-  # shellcheck disable=SC2086 # a list of words
-  take_from_cache $missing
+  take_from_cache
   missing=$(missing_programs "$@")
   [[ -n $missing ]] || return 0
-  # shellcheck disable=SC2086
+  # shellcheck disable=SC2086 # a list of words
   compile_programs $missing
 }
 
@@ -45,7 +48,7 @@ see_to_programs() { # NAME...: they are in $BIN, afterwards
 
 # $DLR_BOOTSTRAP_CACHE is a folder of programs or a .tar.zst of one (see `pack`).
 # It only saves time: whatever is wrong with it, the programs are compiled.
-take_from_cache() { # NAME...
+take_from_cache() {
   local source=${DLR_BOOTSTRAP_CACHE:-$ROOT/../shared/testbed/bin.tar.zst}
   if [[ ! -e $source ]]; then
     [[ -z ${DLR_BOOTSTRAP_CACHE:-} ]] || say "DLR_BOOTSTRAP_CACHE: there is no $source"
@@ -55,20 +58,19 @@ take_from_cache() { # NAME...
     say "$source is of no use without zstd"
     return 0
   fi
-  step "taking the compiled programs from $source" unpack "$source" "$@" || true
+  step "taking the compiled programs from $source" unpack "$source" || true
 }
 
-unpack() { # SOURCE NAME...
-  local source=$1 fresh=$STATE/unpacked name
-  shift
+unpack() { # SOURCE
+  local source=$1 fresh=$STATE/unpacked program
   rm -rf "$fresh" && mkdir -p "$fresh"
   if [[ -d $source ]]; then cp "$source"/* "$fresh/"; else zstd -dc --long=27 "$source" | tar -C "$fresh" -xf -; fi
   if ! "$fresh/kind" version > /dev/null; then
     echo "these programs are for another machine"
     return 1
   fi
-  for name in "$@"; do
-    if is_current "$fresh/$name"; then mv -f "$fresh/$name" "$BIN/$name"; fi
+  for program in "$fresh"/*; do
+    if is_current "$program"; then mv -f "$program" "$BIN/"; fi
   done
   rm -rf "$fresh"
 }
@@ -78,7 +80,7 @@ unpack() { # SOURCE NAME...
 compile_programs() { # NAME...
   local name number=0
   see_to_go || return 1
-  say "$# programs are compiled; about 12 minutes for all of them on two cores"
+  say "programs to compile: $# (all 9 take about 12 minutes on two idle cores; see DLR_BOOTSTRAP_CACHE in bootstrap/README.md)"
   for name in "$@"; do
     number=$((number + 1))
     step "compiling $number of $#: $(program_module "$name" | sed 's/^$/pause/')" compile "$name" || return 1

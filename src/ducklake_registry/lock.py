@@ -29,7 +29,7 @@ def exclusive(name: str, deadline: Deadline, report: Report = silent) -> Iterato
 
     Waits for another holder until the deadline, and then raises Busy.
     """
-    descriptor = os.open(_path(name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = _open(name)
     try:
         _take(descriptor, name, deadline, report)
         _sign(descriptor)
@@ -63,9 +63,15 @@ def _signature(descriptor: int) -> str:
     return os.pread(descriptor, 20, 0).decode() or "unknown"
 
 
-def _path(name: str) -> Path:
+def _open(name: str) -> int:
+    """Open the file of a lock, in a folder of the user's own. Raises Busy where that cannot be had."""
     folder = Path(tempfile.gettempdir()) / f"dlr-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-        raise Busy(f"{folder} is not ours to lock in", hint="set TMPDIR to a folder of your own")
-    return folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', name)}.lock"
+    hint = "set TMPDIR to a folder of your own"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+            raise Busy(f"{folder} is not ours to lock in", hint)
+        path = folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', name)}.lock"
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Busy(f"cannot lock in {folder}: {error.strerror}", hint) from error

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections import deque
 from typing import IO, TYPE_CHECKING
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 _GRACE = 3.0
 """Seconds between asking a program to end and ending it."""
+
+_POLL = 0.02
+
+_running: set[subprocess.Popen[str]] = set()
 
 
 class CommandMissing(DlrError):
@@ -45,8 +50,8 @@ def run(
     """Run a program to its end and return its standard output.
 
     `timeout` is in seconds; `on_line` is called with each line of its standard error as it comes. The program
-    has a process group of its own: when anything ends the wait (the limit, Ctrl-C, an error), all of the group
-    is ended first. Raises CommandMissing, CommandFailed, TimeoutExpired.
+    has a process group of its own: whatever ends the wait (its end, the limit, Ctrl-C, an error), all that is
+    left of the group is ended before this returns. Raises CommandMissing, CommandFailed, TimeoutExpired.
     """
     with _started(argv, stdin) as process:
         errors: deque[str] = deque(maxlen=200)
@@ -65,8 +70,8 @@ def run(
             limit = spoken_duration(timeout)
             message = f"`{' '.join(argv[:3])}` did not end within {limit}; last seen: {last}"
             raise TimeoutExpired(message) from error
-        for reader in readers:
-            reader.join(_GRACE)
+    for reader in readers:
+        reader.join(_GRACE)
     if status:
         raise CommandFailed(argv, status, "".join(errors))
     return "".join(output)
@@ -90,9 +95,19 @@ def _started(argv: Sequence[str], stdin: str | None) -> Iterator[subprocess.Pope
         raise CommandMissing(f"`{argv[0]}` is not installed, or not on the PATH") from error
     except PermissionError as error:
         raise CommandMissing(f"`{argv[0]}` may not be run: permission denied") from error
+    except OSError as error:
+        raise CommandMissing(f"`{argv[0]}` cannot be run: {error.strerror}") from error
+    _running.add(process)
     try:
         yield process
     finally:
+        _end(process)
+        _running.discard(process)
+
+
+def end_all() -> None:
+    """End every program that is still run, in whichever thread: for the moment when `dlr` itself ends."""
+    for process in tuple(_running):
         _end(process)
 
 
@@ -109,23 +124,38 @@ def _reading(stream: IO[str] | None, take: Callable[[str], object]) -> threading
 
 
 def _feed(process: subprocess.Popen[str], stdin: str | None) -> None:
-    if stdin is not None and process.stdin:
+    """Write the input beside the wait: a program that does not read it is not waited for here."""
+
+    def write() -> None:
+        assert process.stdin is not None  # noqa: S101
         with contextlib.suppress(BrokenPipeError), process.stdin:
-            process.stdin.write(stdin)
+            process.stdin.write(stdin or "")
+
+    if stdin is not None:
+        threading.Thread(target=write, daemon=True).start()
 
 
 def _end(process: subprocess.Popen[str]) -> None:
     """End what is left of the program's group, kindly first."""
-    if process.poll() is not None:
-        return
-    _signal(process, signal.SIGTERM)
     try:
-        process.wait(_GRACE)
-    except subprocess.TimeoutExpired:
+        _signal(process, signal.SIGTERM)
+        end = time.monotonic() + _GRACE
+        while _is_there(process) and time.monotonic() < end:
+            time.sleep(_POLL)
+    finally:
         _signal(process, signal.SIGKILL)
         process.wait()
 
 
-def _signal(process: subprocess.Popen[str], number: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
+def _is_there(process: subprocess.Popen[str]) -> bool:
+    process.poll()  # an ended program counts as one of its group until it is asked how it ended
+    return _signal(process, 0)
+
+
+def _signal(process: subprocess.Popen[str], number: int) -> bool:
+    """Send a signal to the program's group; return whether anything of it was there."""
+    try:
         os.killpg(process.pid, number)
+    except (ProcessLookupError, PermissionError):  # macOS refuses where all that is left has ended
+        return False
+    return True

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_LONGEST = 36525 * 86400
+"""100 years: what is longer, the system's clocks and waits do not take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ def find_project_file(folder: Path) -> ProjectFile:
     for each in (folder, *folder.parents):
         if (path := each / "dlr.toml").is_file():
             return ProjectFile(path, _read(path))
-        if (path := each / "pyproject.toml").is_file() and (found := _read(path).get("tool", {}).get("dlr")):
+        if (path := each / "pyproject.toml").is_file() and (found := _table(path)):
             return ProjectFile(path, found)
     return ProjectFile()
 
@@ -51,11 +53,23 @@ def parse_duration(value: str | float) -> float:
         seconds = _plain_seconds(text)
     if seconds <= 0:
         raise UsageError(f"{text!r} is no duration above 0", hint='write it like "90s", "5m" or "1h30m"')
+    if seconds > _LONGEST:
+        raise UsageError(f"{text!r} is longer than 100 years")
     return seconds
 
 
 def _plain_seconds(text: str) -> float:
     return float(text) if re.fullmatch(r"\d+(\.\d+)?", text) else 0
+
+
+def _table(path: Path) -> dict[str, Any]:
+    """Return the table [tool.dlr] of a pyproject.toml, empty where there is none."""
+    table = _read(path)
+    for key in ("tool", "dlr"):
+        table = table.get(key, {})
+        if not isinstance(table, dict):
+            raise UsageError(f"{path}: tool.dlr is no table", hint="write the settings under [tool.dlr]")
+    return table
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from ducklake_registry.errors import ClusterError
+from ducklake_registry.errors import ClusterError, UsageError
 from ducklake_registry.manifests import data_folder, load
 from ducklake_registry.process import CommandFailed, CommandMissing, run
 
@@ -83,20 +83,38 @@ def config(spec: KindSpec) -> dict[str, Any]:
 
     The control plane gets the port mapping that makes the registry's node port the laptop's.
 
-    Raises UsageError for a file that is no kind configuration, ClusterError for one whose port mappings clash.
+    Raises UsageError for a file that is no kind configuration, has no control plane, or whose mappings clash.
     """
     source = spec.config or data_folder("kind") / "cluster.yaml"
-    wanted = next(iter(load([source])), None)
-    if not wanted or wanted["kind"] != "Cluster" or "kind.x-k8s.io" not in str(wanted.get("apiVersion")):
-        raise ClusterError(f"{source} is no kind configuration (kind: Cluster)")
-    wanted = copy.deepcopy(wanted) | {"name": spec.name}
+    wanted = copy.deepcopy(_configuration(source)) | {"name": spec.name}
     nodes = wanted["nodes"] = list(wanted.get("nodes") or [{"role": "control-plane"}])
-    control_plane = next((node for node in nodes if node.get("role") == "control-plane"), None)
+    # A node that names no role is a control plane to kind.
+    control_plane = next((node for node in nodes if node.get("role", "control-plane") == "control-plane"), None)
     if control_plane is None:
-        raise ClusterError(f"{source} has no node of the role control-plane")
+        raise UsageError(f"{source} has no node of the role control-plane")
     control_plane["extraPortMappings"] = _mappings(control_plane, spec, source)
     nodes.extend({"role": "worker"} for _ in range(spec.workers or 0))
     return wanted
+
+
+def _configuration(source: Path) -> dict[str, Any]:
+    """Return what is in a kind configuration. Raises UsageError for a file that is none."""
+    found = next(iter(load([source])), {})
+    if found.get("kind") != "Cluster" or "kind.x-k8s.io" not in str(found.get("apiVersion")):
+        raise UsageError(f"{source} is no kind configuration (kind: Cluster)")
+    nodes = _dictionaries(found.get("nodes"), "nodes", source)
+    for node in nodes:
+        for mapping in _dictionaries(node.get("extraPortMappings"), "extraPortMappings", source):
+            if "containerPort" not in mapping:
+                raise UsageError(f"{source} is no kind configuration: a port mapping has no containerPort")
+    return found
+
+
+def _dictionaries(value: Any, name: str, source: Path) -> list[dict[str, Any]]:
+    entries = [] if value is None else value
+    if not isinstance(entries, list) or not all(isinstance(each, dict) for each in entries):
+        raise UsageError(f"{source} is no kind configuration: {name} is no list of mappings")
+    return entries
 
 
 def _mappings(node: dict[str, Any], spec: KindSpec, source: Path) -> list[dict[str, Any]]:
@@ -113,10 +131,10 @@ def _mappings(node: dict[str, Any], spec: KindSpec, source: Path) -> list[dict[s
         if other["containerPort"] == spec.node_port and other.get("hostPort") == spec.host_port:
             return others
         if other["containerPort"] == spec.node_port or other.get("hostPort") == spec.host_port:
-            raise ClusterError(
+            raise UsageError(
                 f"{source} maps host port {other.get('hostPort')} to node port {other['containerPort']}, "
                 f"but the registry needs {spec.host_port} to {spec.node_port}",
-                hint="change that mapping, or choose other ports with --host-port and --node-port",
+                hint="change that mapping, or choose another port of this machine with --host-port",
             )
     return [*others, ours]
 
@@ -127,10 +145,12 @@ def clusters() -> list[str]:
 
 
 def create(wanted: dict[str, Any], image: str | None, deadline: Deadline, report: Report) -> None:
-    """Make a cluster and wait until its control plane is ready; the user's kubeconfig is not touched."""
+    """Make a cluster, whose API answers then; the user's kubeconfig is not touched.
+
+    kind is not told to wait until the nodes are ready: what the caller does next need not wait for that.
+    """
     with _file(yaml.safe_dump(wanted)) as path, _file("") as kubeconfig:
-        wait = f"--wait={max(1, int(deadline.remaining))}s"
-        arguments = [f"--config={path}", f"--kubeconfig={kubeconfig}", wait]
+        arguments = [f"--config={path}", f"--kubeconfig={kubeconfig}"]
         arguments += [f"--image={image}"] if image else []
         _kind("create", "cluster", *arguments, timeout=deadline.remaining + 5, report=report)
 
@@ -142,8 +162,12 @@ def delete(name: str, kubeconfig: Path, timeout: float, report: Report) -> None:
 
 def kubeconfig_of(name: str) -> dict[str, Any]:
     """Return the kubeconfig entries of a cluster. Raises ClusterError when its control plane is gone."""
-    content = yaml.safe_load(_kind("get", "kubeconfig", f"--name={name}", timeout=30))
-    entries: dict[str, Any] = content
+    try:
+        entries = yaml.safe_load(_kind("get", "kubeconfig", f"--name={name}", timeout=30))
+    except yaml.YAMLError as error:
+        raise ClusterError("kind get kubeconfig gave no YAML") from error
+    if not isinstance(entries, dict) or not entries.get("contexts"):
+        raise ClusterError(f"kind get kubeconfig gave no context of the cluster {name}")
     return entries
 
 
@@ -170,12 +194,18 @@ def _kind(*arguments: str, timeout: float, report: Report | None = None) -> str:
     except CommandMissing as error:
         raise ClusterError(error.message, _INSTALL_HINT) from error
     except CommandFailed as error:
-        lines = [line.strip() for line in error.output.splitlines() if line.strip()]
-        reason = next(
-            (line for line in lines if line.startswith("ERROR")), lines[-1] if lines else "no reason given"
-        )
-        message = f"kind {' '.join(arguments[:2])} failed: {reason.removeprefix('ERROR: ')}"
-        raise ClusterError(message, details=tuple(lines[-8:])) from error
+        raise _failure(arguments, error.output) from error
+
+
+def _failure(arguments: Sequence[str], output: str) -> ClusterError:
+    """Return an error with what kind, or the command that kind ran on a node, gives as the reason."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    reasons = [line.partition(": ")[2] for line in lines if line.startswith(("ERROR: ", "Command Output: "))]
+    reason = (reasons or lines or ["no reason given"])[-1]
+    full = "no space left on device" in output
+    hint = "free space on the engine's disk: docker system df, docker system prune" if full else None
+    message = f"kind {' '.join(arguments[:2])} failed: {reason}"
+    return ClusterError(message, hint, tuple(line for line in lines[-8:] if reason not in line))
 
 
 @contextlib.contextmanager

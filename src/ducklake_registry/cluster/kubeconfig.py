@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +19,12 @@ from ducklake_registry.errors import ClusterError, ClusterUnreachable, UsageErro
 from ducklake_registry.waiting import Deadline, NotYet, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 LAPTOP_CONTEXT = "kind-ducklake-cluster"
 """The context of the cluster that `dlr deploy-kind` makes when it is given no other name."""
 
+_SECTIONS = ("clusters", "users", "contexts")
 _LOCK_SECONDS = 10.0
 
 
@@ -87,7 +89,9 @@ def read(path: Path) -> dict[str, Any]:
         raise ClusterUnreachable(f"cannot read the kubeconfig {path}: {error.strerror}", hint) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise _no_kubeconfig(path) from error
-    if not isinstance(content, dict | None):
+    if not isinstance(content, dict | None) or not all(
+        _is_section((content or {}).get(each)) for each in _SECTIONS
+    ):
         raise _no_kubeconfig(path)
     return content or {}
 
@@ -100,17 +104,30 @@ def merge(config: Kubeconfig, addition: dict[str, Any], *, make_current: bool) -
     """
     name = addition["contexts"][0]["name"]
     path = next((each for each in config.paths if name in Kubeconfig((each,)).contexts()), config.paths[0])
+    new = {section: addition[section] for section in _SECTIONS}
+    written = _change(path, lambda before: {key: _replaced(before.get(key) or (), new[key]) for key in _SECTIONS})
+    if make_current:
+        # The first file that names one has the say, as for `kubectl config use-context`.
+        path = next((each for each in config.paths if read(each).get("current-context")), path)
+        written |= _change(path, lambda _before: {"current-context": name})
+    return "written" if written else "unchanged"
+
+
+def _change(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> bool:
+    """Give a file the keys that `change` makes of its content; return whether it was not so already."""
     with _changing(path):
         before = read(path)
-        after = {"apiVersion": "v1", "kind": "Config", "preferences": {}} | before
-        for section in ("clusters", "users", "contexts"):
-            after[section] = _replaced(before.get(section) or (), addition[section])
-        if make_current:
-            after["current-context"] = name
-        if after == before:
-            return "unchanged"
-        _write(path, after)
-    return "written"
+        after = (before or {"apiVersion": "v1", "kind": "Config"}) | change(before)
+        if after != before:
+            _write(path, after)
+        return after != before
+
+
+def _is_section(value: Any) -> bool:
+    entries = [] if value is None else value
+    return isinstance(entries, list) and all(
+        isinstance(entry, dict) and isinstance(entry.get("name"), str) for entry in entries
+    )
 
 
 def _replaced(before: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -143,16 +160,27 @@ def _changing(path: Path) -> Iterator[None]:
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    """Replace the file in one go, so that a reader sees the old one or the new one; keep a link a link."""
+    """Replace the file in one go, so that a reader sees the old one or the new one.
+
+    A link stays a link, and the file stays its owner's, with the rights that it had.
+    """
     target = path.resolve()
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            if target.exists():
+                _take_after(file.fileno(), target.stat())
             yaml.safe_dump(content, file, sort_keys=False)
         Path(name).replace(target)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _take_after(descriptor: int, other: os.stat_result) -> None:
+    with contextlib.suppress(PermissionError):  # `sudo dlr` in a user's home can, and others need not
+        os.fchown(descriptor, other.st_uid, other.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(other.st_mode))
 
 
 def _no_kubeconfig(path: Path) -> ClusterUnreachable:

@@ -14,16 +14,18 @@ def holder_of(port: int, address: str = "127.0.0.1") -> str | None:
         except PermissionError:
             return "the system, which keeps ports below 1024 for itself"
         except OSError:
-            return _listener(port) or "another program"
+            return _listener(port, address) or "another program"
     return None
 
 
-def _listener(port: int) -> str | None:
+def _listener(port: int, address: str) -> str | None:
     import psutil
 
+    own = {address, f"::ffff:{address}", "0.0.0.0", "::"}  # noqa: S104
     try:
         listening = [each for each in psutil.net_connections("tcp") if each.status == psutil.CONN_LISTEN]
-        pid = next((each.pid for each in listening if each.laddr and each.laddr.port == port), None)
+        found = [each.pid for each in listening if each.laddr and each.laddr.port == port and each.laddr.ip in own]
+        pid = next(filter(None, found), None)
         return f"{psutil.Process(pid).name()} (process {pid})" if pid else None
     except psutil.Error:
         return None  # other users' programs are not ours to see

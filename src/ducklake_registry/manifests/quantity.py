@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from ducklake_registry.errors import UsageError
 
-_FORM = re.compile(r"(?P<number>\d+(?:\.\d*)?|\.\d+)(?P<suffix>[numkMGTPE]|[KMGTPE]i)?")
+_FORM = re.compile(r"(?P<number>\d+(?:\.\d*)?|\.\d+)(?P<suffix>[numkMGTPE]|[KMGTPE]i)?", re.ASCII)
 _SCALE = {
     "": Decimal(1),
     **{suffix: Decimal(1000) ** -power for power, suffix in enumerate("mun", 1)},

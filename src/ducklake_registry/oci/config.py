@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from ducklake_registry.oci import _fields
+from ducklake_registry.oci import json_fields
 from ducklake_registry.oci.descriptor import Platform
 
 if TYPE_CHECKING:
@@ -46,29 +46,29 @@ class ImageConfig:
     @classmethod
     def parse(cls, raw: bytes) -> Self:
         """Read the bytes of a config blob; raises InvalidAnswer."""
-        fields = _fields.read_object(raw, "the image's config")
-        run = _fields.child(fields, "config")
+        fields = json_fields.read_object(raw, "the image's config")
+        run = json_fields.child(fields, "config")
         return cls(
             platform=Platform.from_json(fields),
-            created=_fields.text(fields, "created"),
-            author=_fields.text(fields, "author"),
-            user=_fields.text(run, "User"),
-            working_dir=_fields.text(run, "WorkingDir"),
-            entrypoint=_fields.texts(run, "Entrypoint"),
-            command=_fields.texts(run, "Cmd"),
-            env=_fields.texts(run, "Env"),
-            labels=_fields.text_map(run, "Labels"),
-            exposed_ports=tuple(_fields.child(run, "ExposedPorts")),
-            volumes=tuple(_fields.child(run, "Volumes")),
-            diff_ids=_fields.texts(_fields.child(fields, "rootfs"), "diff_ids"),
-            history=tuple(map(_history, _fields.objects(fields, "history"))),
+            created=json_fields.text(fields, "created"),
+            author=json_fields.text(fields, "author"),
+            user=json_fields.text(run, "User"),
+            working_dir=json_fields.text(run, "WorkingDir"),
+            entrypoint=json_fields.texts(run, "Entrypoint"),
+            command=json_fields.texts(run, "Cmd"),
+            env=json_fields.texts(run, "Env"),
+            labels=json_fields.text_map(run, "Labels"),
+            exposed_ports=tuple(json_fields.child(run, "ExposedPorts")),
+            volumes=tuple(json_fields.child(run, "Volumes")),
+            diff_ids=json_fields.texts(json_fields.child(fields, "rootfs"), "diff_ids"),
+            history=tuple(map(_history, json_fields.objects(fields, "history"))),
         )
 
 
-def _history(fields: _fields.JsonObject) -> History:
+def _history(fields: json_fields.JsonObject) -> History:
     return History(
-        created=_fields.text(fields, "created"),
-        created_by=_fields.text(fields, "created_by"),
-        comment=_fields.text(fields, "comment"),
+        created=json_fields.text(fields, "created"),
+        created_by=json_fields.text(fields, "created_by"),
+        comment=json_fields.text(fields, "comment"),
         empty_layer=fields.get("empty_layer") is True,
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from ducklake_registry.errors import UsageError
-from ducklake_registry.oci import _fields
+from ducklake_registry.oci import json_fields
 from ducklake_registry.reference import Digest
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Platform:
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
         """Read the fields `os`, `architecture`, `variant` and `os.version`; raises InvalidAnswer."""
         names = ("os", "architecture", "variant", "os.version")
-        return cls(*(_fields.text(dict(fields), name) for name in names))
+        return cls(*(json_fields.text(dict(fields), name) for name in names))
 
     def to_json(self) -> dict[str, str]:
         """Return the fields that a descriptor in an index has."""
@@ -86,14 +86,14 @@ class Descriptor:
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:
         """Read a descriptor out of a manifest; raises InvalidAnswer."""
-        platform = _fields.child(fields, "platform")
+        platform = json_fields.child(fields, "platform")
         return cls(
-            media_type=_fields.text(fields, "mediaType"),
-            digest=_fields.digest(fields),
-            size=_fields.size(fields),
+            media_type=json_fields.text(fields, "mediaType"),
+            digest=json_fields.digest(fields),
+            size=json_fields.size(fields),
             platform=Platform.from_json(platform) if platform else None,
-            annotations=_fields.text_map(fields, "annotations"),
-            artifact_type=_fields.text(fields, "artifactType"),
+            annotations=json_fields.text_map(fields, "annotations"),
+            artifact_type=json_fields.text(fields, "artifactType"),
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from ducklake_registry.errors import InvalidAnswer
-from ducklake_registry.oci import _fields, media_types
+from ducklake_registry.oci import json_fields, media_types
 from ducklake_registry.oci.descriptor import Descriptor
 from ducklake_registry.reference import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from ducklake_registry.oci._fields import JsonObject
+    from ducklake_registry.oci.json_fields import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,11 @@ class Manifest:
             raw=raw,
             media_type=media_type,
             digest=digest,
-            config=Descriptor.from_json(_fields.child(fields, "config")),
-            layers=tuple(map(Descriptor.from_json, _fields.objects(fields, "layers"))),
+            config=Descriptor.from_json(json_fields.child(fields, "config")),
+            layers=tuple(map(Descriptor.from_json, json_fields.objects(fields, "layers"))),
             subject=_subject(fields),
-            annotations=_fields.text_map(fields, "annotations"),
-            artifact_type=_fields.text(fields, "artifactType"),
+            annotations=json_fields.text_map(fields, "annotations"),
+            artifact_type=json_fields.text(fields, "artifactType"),
         )
 
 
@@ -71,6 +72,19 @@ class Index:
     annotations: Mapping[str, str] = field(default_factory=dict, hash=False)
     artifact_type: str = ""
 
+    @classmethod
+    def of(cls, manifests: Sequence[Descriptor], annotations: Mapping[str, str] | None = None) -> Self:
+        """Write a new index."""
+        fields: JsonObject = {
+            "schemaVersion": 2,
+            "mediaType": media_types.OCI_INDEX,
+            "manifests": [manifest.to_json() for manifest in manifests],
+        }
+        if annotations:
+            fields["annotations"] = dict(annotations)
+        raw = json.dumps(fields, separators=(",", ":")).encode()
+        return cls.from_json(raw, fields, media_types.OCI_INDEX, Digest.of(raw))
+
     @property
     def descriptor(self) -> Descriptor:
         """What points to this index."""
@@ -83,10 +97,10 @@ class Index:
             raw=raw,
             media_type=media_type,
             digest=digest,
-            manifests=tuple(map(Descriptor.from_json, _fields.objects(fields, "manifests"))),
+            manifests=tuple(map(Descriptor.from_json, json_fields.objects(fields, "manifests"))),
             subject=_subject(fields),
-            annotations=_fields.text_map(fields, "annotations"),
-            artifact_type=_fields.text(fields, "artifactType"),
+            annotations=json_fields.text_map(fields, "annotations"),
+            artifact_type=json_fields.text(fields, "artifactType"),
         )
 
 
@@ -97,7 +111,7 @@ def parse_manifest(raw: bytes, content_type: str = "", digest: Digest | None = N
     against (else their sha256). Raises InvalidAnswer, also where the document could be read as two types:
     see GHSA-77vh-xpmg-72qh.
     """
-    fields = _fields.read_object(raw, "the manifest")
+    fields = json_fields.read_object(raw, "the manifest")
     media_type = _media_type(fields, media_types.bare(content_type))
     digest = digest or Digest.of(raw)
     if media_type in media_types.INDEXES:
@@ -112,7 +126,7 @@ def parse_manifest(raw: bytes, content_type: str = "", digest: Digest | None = N
 def _media_type(fields: JsonObject, content_type: str) -> str:
     """Decide the type: the document's own word, the transport's where that has none; they may not differ."""
     known = media_types.MANIFESTS | media_types.INDEXES
-    own = _fields.text(fields, "mediaType")
+    own = json_fields.text(fields, "mediaType")
     if fields.get("schemaVersion") == 1:
         raise InvalidAnswer("the image has a manifest of Docker's schema 1", "push it again with a newer tool")
     if own and content_type in known and own != content_type:
@@ -127,5 +141,5 @@ def _media_type(fields: JsonObject, content_type: str) -> str:
 
 
 def _subject(fields: JsonObject) -> Descriptor | None:
-    subject = _fields.child(fields, "subject")
+    subject = json_fields.child(fields, "subject")
     return Descriptor.from_json(subject) if subject else None

@@ -7,19 +7,39 @@ with RegistryClient("localhost:5000") as client:
 
 from __future__ import annotations
 
+from ducklake_registry.layout import FilePart
 from ducklake_registry.registry.client import Auth, Ping, RegistryClient
 from ducklake_registry.registry.credentials import Credentials, docker_credentials
+from ducklake_registry.registry.downloads import BlobReader
 from ducklake_registry.registry.endpoint import Endpoint
+from ducklake_registry.registry.listing import Details, ListedImage, TagList, list_images, list_tags
 from ducklake_registry.registry.retry import Retry
 from ducklake_registry.registry.tls import tls_context
+from ducklake_registry.registry.transfer import Image, Transfer, gather, load, save
+from ducklake_registry.registry.uploads import Content, Progress, Uploaded
 
 __all__ = [
     "Auth",
+    "BlobReader",
+    "Content",
     "Credentials",
+    "Details",
     "Endpoint",
+    "FilePart",
+    "Image",
+    "ListedImage",
     "Ping",
+    "Progress",
     "RegistryClient",
     "Retry",
+    "TagList",
+    "Transfer",
+    "Uploaded",
     "docker_credentials",
+    "gather",
+    "list_images",
+    "list_tags",
+    "load",
+    "save",
     "tls_context",
 ]

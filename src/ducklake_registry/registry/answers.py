@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ducklake_registry.errors import (
     DeleteDisabled,
     Denied,
+    DigestMismatch,
     InvalidAnswer,
     NotFound,
     ReadOnly,
@@ -21,10 +22,12 @@ from ducklake_registry.errors import (
     Unauthorized,
     Unsupported,
 )
+from ducklake_registry.oci import json_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ducklake_registry.oci.json_fields import JsonObject
     from ducklake_registry.registry.connections import Exchange
 
 _QUOTED_CHARACTERS = 200
@@ -64,18 +67,23 @@ class Answer:
         """Whether the registry did what it was asked for."""
         return self.status in range(200, 300)
 
-    def json(self) -> dict[str, object]:
+    def json(self) -> JsonObject:
         """Read the body as a JSON object; raises InvalidAnswer that quotes how it starts."""
         try:
-            document = json.loads(self.body)
-        except (ValueError, RecursionError):
-            document = None
-        if isinstance(document, dict):
-            return document
-        raise InvalidAnswer(
-            f"{self.url} did not answer with JSON but with {_quote(self.body)}",
-            "is it a registry? a proxy or a web page may stand in front of it",
-        )
+            return json_fields.read_object(self.body, self.url)
+        except InvalidAnswer as error:
+            raise InvalidAnswer(
+                f"{self.url} did not answer with JSON but with {_quote(self.body)}",
+                "is it a registry? a proxy or a web page may stand in front of it",
+            ) from error
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Read a list of strings out of the body; `null` is an empty one to registries written in Go."""
+        return json_fields.texts(self.json(), key)
+
+    def objects(self, key: str) -> list[JsonObject]:
+        """Read a list of objects out of the body."""
+        return json_fields.objects(self.json(), key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +121,8 @@ def problem(answer: Answer, subject: str, registry: str) -> RegistryError:  # no
             return RegistryError(
                 f"{registry} failed with status {status}{_tried(answer)} at {subject}{tail}", hint
             )
+    if "DIGEST_INVALID" in said.codes:
+        return DigestMismatch(f"{registry} refuses {subject}{tail}", hint)
     if "UNSUPPORTED" in said.codes:
         return Unsupported(f"{registry} does not support this for {subject}{tail}", hint)
     return RegistryError(f"{registry} refused {subject} with status {answer.status}{tail}", hint)

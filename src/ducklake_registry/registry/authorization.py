@@ -101,20 +101,17 @@ class Authorizer:
         server = _TokenServer(challenge.realm, challenge.parameters.get("service", ""))
         self._check_realm(server.realm)
         self._server = server
-        # The registry knows best which scope it wants; it is filed under the one we shall ask for again.
-        header = self._token(server, scope, stale=refused, wanted=challenge.parameters.get("scope"))
+        header = self._token(server, scope, stale=refused, wanted=challenge.parameters.get("scope", ""))
         return None if header == refused else header
 
-    def _token(
-        self, server: _TokenServer, scope: str, *, stale: str | None, wanted: str | None = None
-    ) -> str | None:
+    def _token(self, server: _TokenServer, scope: str, *, stale: str | None, wanted: str = "") -> str | None:
         """Return a token's header from the cache, or get a new one; one thread asks, the others wait."""
         with self._lock:
             scope_lock = self._scope_locks[scope]
         with scope_lock:
             token = self._tokens.get((server, scope))
             if token is None or token.header == stale or token.expires < time.monotonic():
-                token = self._request_token(server, wanted or scope)
+                token = self._request_token(server, _union(scope, wanted))
                 self._tokens[server, scope] = token
         return token.header
 
@@ -159,6 +156,17 @@ class Authorizer:
             f"{self._endpoint.name} asks for a token from {realm!r}, which is not HTTPS",
             "credentials are not sent there; tell the registry's operator",
         )
+
+
+def _union(scope: str, wanted: str) -> str:
+    """Join what we shall need and what the registry wants for this one request, which mostly is a part of it."""
+    missing = [one for one in wanted.split() if not any(_covers(ours, one) for ours in scope.split())]
+    return " ".join([scope, *missing]).strip()
+
+
+def _covers(scope: str, wanted: str) -> bool:
+    (ours, _, our_actions), (theirs, _, their_actions) = scope.rpartition(":"), wanted.rpartition(":")
+    return ours == theirs and set(their_actions.split(",")) <= set(our_actions.split(","))
 
 
 def _read_token(answer: dict[str, Any]) -> _Token:

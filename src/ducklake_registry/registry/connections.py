@@ -184,7 +184,7 @@ def _talk(connection: http.client.HTTPConnection, outgoing: Outgoing) -> http.cl
         connection.putheader(name, value)
     connection.endheaders()
     try:
-        for piece in outgoing.body:
+        for piece in filter(None, outgoing.body):
             connection.send(piece)
     except (BrokenPipeError, ConnectionResetError):
         # The server may have refused before it had read everything; its reason is then still to be read.

@@ -20,36 +20,39 @@ if TYPE_CHECKING:
 
 Name = TypeVar("Name", bound=str)
 
-LIST_LIMIT = 64 * 1024 * 1024
 
+def pages(session: Session, call: Call) -> Iterator[Answer]:
+    """Give the pages of a list, each asked for when it is needed.
 
-def names(session: Session, call: Call, key: str, name: Callable[[str], Name]) -> Iterator[Name]:
-    """Give every name of a list once, page after page, each page asked for when it is needed.
-
-    Raises InvalidAnswer where the next page is on another host, or where pages bring nothing new.
+    Raises InvalidAnswer where the next page is on another host, or is one that was there before.
     """
-    seen: set[str] = set()
+    visited: set[str] = set()
     url: str | None = call.url
     while url:
         answer = session.send(replace(call, url=url))
-        page = _page(answer, key)
-        fresh = [text for text in page if text not in seen]
+        visited |= {url, answer.url}
+        yield answer
         url = _next_url(session, answer)
-        if url and not fresh:
-            raise InvalidAnswer(f"the pages of {call.subject} have no end: {url} follows a page without news")
+        if url in visited:
+            raise _endless(call, url)
+
+
+def names(session: Session, call: Call, key: str, name: Callable[[str], Name]) -> Iterator[Name]:
+    """Give every name of a list once; raises InvalidAnswer as `pages` does, or where a page has no news."""
+    seen: set[str] = set()
+    stale = False
+    for answer in pages(session, call):
+        if stale:
+            raise _endless(call, answer.url)
+        fresh = [text for text in answer.texts(key) if text not in seen]
+        stale = not fresh
         seen.update(fresh)
         for text in fresh:
             yield _checked(text, name, call.subject)
 
 
-def _page(answer: Answer, key: str) -> list[str]:
-    """Read a page; `null` is an empty list to registries written in Go."""
-    page = answer.json().get(key)
-    if page is None:
-        return []
-    if not isinstance(page, list) or not all(isinstance(text, str) for text in page):
-        raise InvalidAnswer(f"{answer.url} answered without a list of {key}")
-    return page
+def _endless(call: Call, url: str) -> InvalidAnswer:
+    return InvalidAnswer(f"{call.subject} has no end: its pages go on at {url} without bringing any news")
 
 
 def _next_url(session: Session, answer: Answer) -> str | None:

@@ -42,7 +42,7 @@ class DeployRegistry:
     def steps(self) -> list[Step]:
         """Return what is to be done, in order."""
         return [
-            Step(f"Apply the registry's manifests to namespace {self.namespace}", self.apply),
+            Step(f"Apply the manifests to namespace {self.namespace}", self.apply),
             Step("Roll out the registry", self.roll_out),
         ]
 
@@ -92,7 +92,10 @@ def _settled_size(cluster: Cluster, spec: RegistrySpec, namespace: str) -> str |
     if parse_quantity(wanted) > parse_quantity(size):
         return _expanded(cluster, name, size, wanted) if spec.storage_size else size
     if spec.storage_size:
-        raise ClusterError(f"the claim {CLAIM_NAME} has {size}, and a volume cannot shrink to {wanted}")
+        raise ClusterError(
+            f"the claim {CLAIM_NAME} has {size}, and a volume cannot shrink to {wanted}",
+            hint="leave --storage-size out, or give up its images first: dlr clean-registry --delete-data",
+        )
     return str(size)
 
 

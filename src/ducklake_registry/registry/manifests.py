@@ -1,0 +1,131 @@
+"""The verbs for manifests, tags and referrers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ducklake_registry.errors import DigestMismatch, InvalidAnswer, NotFound, Unsupported, UsageError
+from ducklake_registry.oci import Descriptor, Index, Manifest, media_types, parse_manifest
+from ducklake_registry.reference import Digest, Repository, Tag
+from ducklake_registry.registry.calls import Verbs, delete, push
+from ducklake_registry.registry.lists import names, pages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Manifests(Verbs):
+    """Reads and changes what names images: lists, tags, manifests and what refers to them."""
+
+    def catalog(self) -> Iterator[Repository]:
+        """Give the names of all repositories, also of those whose images were all deleted."""
+        yield from names(self._session, self._calls.catalog(), "repositories", Repository)
+
+    def tags(self, repository: str) -> list[Tag]:
+        """List the tags of a repository; empty where all were deleted. Raises NotFound."""
+        return list(names(self._session, self._calls.tags(repository), "tags", Tag))
+
+    def head_manifest(self, repository: str, reference: str) -> Descriptor:
+        """Ask for a manifest's type, digest and size without its content. Raises NotFound."""
+        call = self._calls.manifest("HEAD", repository, reference)
+        answer = self._session.send(call)
+        digest, length = answer.header("docker-content-digest"), answer.header("content-length")
+        if not digest or not length.isdigit():
+            return self.manifest(repository, reference).descriptor
+        media_type = media_types.bare(answer.header("content-type"))
+        return Descriptor(media_type, _digest(digest, call.subject), int(length))
+
+    def manifest(self, repository: str, reference: str) -> Manifest | Index:
+        """Get a manifest or an index by tag or digest, verified. Raises NotFound, DigestMismatch."""
+        call = self._calls.manifest("GET", repository, reference)
+        answer = self._session.send(call)
+        expected = reference if ":" in reference else answer.header("docker-content-digest")
+        digest = _digest(expected, call.subject) if expected else Digest.of(answer.body)
+        verify(answer.body, digest, call.subject)
+        return parse_manifest(answer.body, answer.header("content-type"), digest)
+
+    def put_manifest(self, repository: str, reference: str | None, manifest: Manifest | Index) -> Digest:
+        """Put a manifest's bytes under a tag or, without a reference, under its digest alone.
+
+        Files it with the referrers of its subject where the registry does not do so. Raises DigestMismatch
+        if the registry has understood other bytes than these.
+        """
+        call = self._calls.manifest("PUT", repository, reference or manifest.digest, push(repository))
+        headers = {"Content-Type": manifest.media_type}
+        answer = self._session.send(replace(call, headers=headers, body=manifest.raw))
+        stored = answer.header("docker-content-digest")
+        if stored and stored != manifest.digest:
+            raise DigestMismatch(f"{call.subject}: the registry stored {stored} instead of {manifest.digest}")
+        if manifest.subject and not answer.header("oci-subject"):
+            self._file_referrer(repository, manifest.subject.digest, manifest)
+        return manifest.digest
+
+    def delete_manifest(self, repository: str, digest: str) -> None:
+        """Delete a manifest, and with it every tag that names it.
+
+        Raises NotFound, DeleteDisabled, ReadOnly.
+        """
+        self._delete(self._calls.manifest("DELETE", repository, Digest(digest), delete(repository)))
+
+    def delete_tag(self, repository: str, tag: str) -> None:
+        """Delete a tag and leave its manifest; raises Unsupported where the registry cannot (2.8)."""
+        call = self._calls.manifest("DELETE", repository, Tag(tag), delete(repository))
+        try:
+            self._delete(call)
+        except DigestMismatch as error:
+            # distribution before 3.0 takes the tag for a digest that is none.
+            raise Unsupported(
+                f"the registry cannot delete a tag alone: {call.subject} stays",
+                "delete the image by its digest, which takes all its tags along; or upgrade the registry to 3",
+            ) from error
+
+    def referrers(self, repository: str, digest: str, artifact_type: str = "") -> tuple[Descriptor, ...]:
+        """List the manifests whose subject is the given one, of one artifact type or of all.
+
+        Asks the referrers API, and where there is none the tag that stands in for it.
+        """
+        call = self._calls.referrers(repository, digest)
+        try:
+            found = [
+                Descriptor.from_json(entry)
+                for answer in pages(self._session, call)
+                for entry in answer.objects("manifests")
+            ]
+        except NotFound:
+            index = self._fallback_index(repository, Digest(digest))
+            found = list(index.manifests) if index else []
+        return tuple(one for one in found if artifact_type in ("", one.artifact_type))
+
+    def _file_referrer(self, repository: str, subject: Digest, manifest: Manifest | Index) -> None:
+        """Add a manifest to the index under its subject's fallback tag ("Referrers Tag Schema")."""
+        index = self._fallback_index(repository, subject)
+        known = index.manifests if index else ()
+        if all(entry.digest != manifest.digest for entry in known):
+            listed = Index.of([*known, manifest.descriptor])
+            self.put_manifest(repository, _fallback_tag(subject), listed)
+
+    def _fallback_index(self, repository: str, subject: Digest) -> Index | None:
+        try:
+            index = self.manifest(repository, _fallback_tag(subject))
+        except NotFound:
+            return None
+        return index if isinstance(index, Index) else None
+
+
+def verify(content: bytes, digest: Digest, subject: str) -> None:
+    """Raise DigestMismatch with both digests unless the content is what the digest names."""
+    actual = Digest.of(content, digest.algorithm)
+    if actual != digest:
+        raise DigestMismatch(f"{subject} should be {digest}, but what came is {actual}", "try again")
+
+
+def _fallback_tag(subject: Digest) -> Tag:
+    return Tag(f"{subject.algorithm}-{subject.hex}"[:128])
+
+
+def _digest(text: str, subject: str) -> Digest:
+    try:
+        return Digest(text)
+    except UsageError as error:
+        raise InvalidAnswer(f"{subject}: {error.message}") from error

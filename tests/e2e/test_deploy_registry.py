@@ -1,0 +1,306 @@
+"""`dlr deploy-registry` and `dlr clean-registry` on a cluster, and every way in which the first can fail."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pty
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from ducklake_registry.manifests import data_folder
+from tests.e2e.conftest import Environment, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+pytestmark = pytest.mark.cluster
+
+USAGE, CLUSTER, ENGINE, TIMEOUT = 2, 3, 5, 6
+
+
+@pytest.fixture(autouse=True)
+def registry_afterwards(environment: Environment) -> Iterator[None]:
+    """The environment is shared: each test leaves a working registry."""
+    yield
+    done = environment.run_dlr("deploy-registry")
+    assert done.returncode == 0, done.stderr
+
+
+def fails(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+    """Check that a command failed as it should: its code, one error, a hint, and no traceback."""
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, done.stderr
+    assert any(line.startswith("hint: ") for line in done.stderr.splitlines()), done.stderr
+    for word in words:
+        assert word in done.stderr, done.stderr
+
+
+def outcomes(done: subprocess.CompletedProcess[str]) -> set[str]:
+    """Return what a dry run says it would do: keep, change, create."""
+    return {line.split()[0] for line in done.stdout.splitlines() if line[:1].strip()}
+
+
+def test_kubectl_alone_gives_the_same_registry(environment: Environment) -> None:
+    gone = environment.run_dlr("clean-registry", "--yes", "--delete-data")
+    assert gone.returncode == 0, gone.stderr
+    assert "storage" not in environment.kubectl("get", "namespaces", "-o", "name").replace(
+        "local-path-storage", ""
+    )
+    environment.kubectl("apply", "-f", str(data_folder("manifests")))
+    environment.kubectl("rollout", "status", "deployment/docker-registry", "-n", "storage", "--timeout=90s")
+    done = environment.run_dlr("deploy-registry", "--dry-run")
+    assert outcomes(done) == {"keep"}, done.stdout
+
+
+def test_the_namespace_passes_pod_security_restricted(environment: Environment) -> None:
+    namespace = json.loads(environment.kubectl("get", "namespace", "storage", "-o", "json"))
+    labels = namespace["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+    offender = ["run", "offender", "--image=registry:3.1.2", "-n", "storage", "--privileged"]
+    with pytest.raises(AssertionError, match="violates PodSecurity"):
+        environment.kubectl(*offender)
+    security = json.loads(
+        environment.kubectl("get", "pods", "-n", "storage", "-l", "app=docker-registry", "-o", "json")
+    )
+    pod = security["items"][0]["metadata"]["name"]
+    process = environment.kubectl("exec", pod, "-n", "storage", "--", "cat", "/proc/1/status")
+    facts = dict(line.split(":\t", 1) for line in process.splitlines() if ":\t" in line)
+    assert facts["Uid"].split()[0] == "1000"
+    assert int(facts["CapEff"], 16) == 0
+    assert facts["NoNewPrivs"] == "1"
+
+
+def test_options_reach_the_cluster(environment: Environment) -> None:
+    done = environment.run_dlr("deploy-registry", "--memory", "256Mi", "--cpu", "50m", "--node-port", "30501")
+    assert done.returncode == 0, done.stderr
+    pod = json.loads(environment.kubectl("get", "deployment", "docker-registry", "-n", "storage", "-o", "json"))
+    resources = pod["spec"]["template"]["spec"]["containers"][0]["resources"]
+    assert resources["limits"] == {"memory": "256Mi", "cpu": "50m"}
+    assert resources["requests"] == {"memory": "128Mi", "cpu": "50m"}
+    assert run("docker", "exec", environment.nodes()[0], "curl", "-fsS", "http://localhost:30501/v2/") == "{}"
+
+
+def test_another_namespace_is_another_registry(environment: Environment) -> None:
+    words = ["--namespace", "elsewhere", "--node-port", "30502"]
+    done = environment.run_dlr("deploy-registry", *words)
+    assert done.returncode == 0, done.stderr
+    assert "deployment.apps/docker-registry" in environment.kubectl(
+        "get", "deploy", "-n", "elsewhere", "-o", "name"
+    )
+    gone = environment.run_dlr("clean-registry", "--namespace", "elsewhere", "--yes", "--delete-data")
+    assert gone.returncode == 0, gone.stderr
+    assert "elsewhere" not in environment.kubectl("get", "namespaces")
+    assert environment.kubectl("get", "deployment/docker-registry", "-n", "storage", "-o", "name")
+
+
+def test_a_dry_run_shows_the_difference_object_by_object(environment: Environment) -> None:
+    done = environment.run_dlr("deploy-registry", "--dry-run", "--memory", "1Gi")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert "change Deployment docker-registry" in lines
+    assert "keep   ConfigMap registry-config" in lines
+    assert any(line.strip().startswith("-") and "512Mi" in line for line in lines)
+    assert any(line.strip().startswith("+") and "1Gi" in line for line in lines)
+    assert outcomes(environment.run_dlr("deploy-registry", "--dry-run")) == {"keep"}
+
+
+def test_a_changed_configuration_rolls_the_pod(environment: Environment) -> None:
+    """What somebody changed by hand is put right, and the pod that ran with it is replaced."""
+    config = json.loads(environment.kubectl("get", "cm", "registry-config", "-n", "storage", "-o", "json"))
+    changed = config["data"]["config.yml"].replace("level: info", "level: debug")
+    patch = json.dumps({"data": {"config.yml": changed}})
+    environment.kubectl("patch", "cm", "registry-config", "-n", "storage", "-p", patch)
+    done = environment.run_dlr("deploy-registry")
+    assert done.returncode == 0, done.stderr
+    restored = json.loads(environment.kubectl("get", "cm", "registry-config", "-n", "storage", "-o", "json"))
+    assert "level: info" in restored["data"]["config.yml"]
+
+
+def test_an_enlarged_claim_stays_enlarged(environment: Environment) -> None:
+    """The handbook's own `kubectl patch pvc`, on a class that allows it, must not be undone or be an error."""
+    klass = '{"allowVolumeExpansion": true}'
+    environment.kubectl("patch", "storageclass", "standard", "-p", klass)
+    try:
+        patch = '{"spec": {"resources": {"requests": {"storage": "20Gi"}}}}'
+        environment.kubectl("patch", "pvc", "registry-storage", "-n", "storage", "-p", patch)
+        done = environment.run_dlr("deploy-registry")
+        assert done.returncode == 0, done.stderr
+        size = environment.kubectl(
+            "get", "pvc", "registry-storage", "-n", "storage", "-o", "jsonpath={.spec.resources.requests.storage}"
+        )
+        assert size == "20Gi"
+        shrunk = environment.run_dlr("deploy-registry", "--storage-size", "5Gi")
+        fails(shrunk, CLUSTER, "cannot shrink")
+    finally:
+        environment.kubectl("patch", "storageclass", "standard", "-p", '{"allowVolumeExpansion": false}')
+    fails(environment.run_dlr("deploy-registry", "--storage-size", "30Gi"), CLUSTER, "standard cannot enlarge")
+
+
+def test_an_image_that_cannot_be_pulled(environment: Environment) -> None:
+    done = environment.run_dlr("deploy-registry", "--image", "localhost:1/no/such:image")
+    fails(done, CLUSTER, "docker-registry does not start", "ImagePull", "localhost:1/no/such:image", "--image")
+
+
+def test_a_registry_that_crashes(environment: Environment) -> None:
+    done = environment.run_dlr("deploy-registry", "--image", "debian:bookworm-slim", "--timeout", "10s")
+    # The image is not in the nodes and cannot be pulled, or it can and has no such program: either way it says so.
+    fails(done, TIMEOUT, "last seen: 0 of 1 ready", "event: ")
+
+
+def test_a_claim_that_stays_pending(environment: Environment, tmp_path: Path) -> None:
+    klass = {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": "nobody"},
+        "provisioner": "example.com/nobody",
+        "volumeBindingMode": "Immediate",
+    }
+    with applied(environment, klass, tmp_path):
+        words = ["--namespace", "pending", "--node-port", "30503", "--storage-class", "nobody", "--timeout", "8s"]
+        done = environment.run_dlr("deploy-registry", *words)
+        fails(done, TIMEOUT, "unbound immediate PersistentVolumeClaims", "hint: see why the claim waits")
+        gone = environment.run_dlr("clean-registry", "--namespace", "pending", "--yes", "--delete-data")
+        assert gone.returncode == 0, gone.stderr
+
+
+def test_no_storage_class(environment: Environment) -> None:
+    words = ["--namespace", "classless", "--node-port", "30504"]
+    fails(environment.run_dlr("deploy-registry", *words, "--storage-class", "gold"), CLUSTER, "'gold'", "standard")
+    mark = "storageclass.kubernetes.io/is-default-class"
+    environment.kubectl("annotate", "storageclass", "standard", "--overwrite", f"{mark}=false")
+    try:
+        fails(environment.run_dlr("deploy-registry", *words), CLUSTER, "no default storage class", "standard")
+    finally:
+        environment.kubectl("annotate", "storageclass", "standard", "--overwrite", f"{mark}=true")
+    assert "classless" not in environment.kubectl("get", "namespaces"), "nothing was left half done"
+
+
+def test_a_node_port_that_is_taken(environment: Environment) -> None:
+    done = environment.run_dlr("deploy-registry", "--namespace", "second")
+    fails(done, CLUSTER, "30500", "already allocated", "--node-port")
+    environment.run_dlr("clean-registry", "--namespace", "second", "--yes", "--delete-data")
+
+
+def test_forbidden_by_rbac(environment: Environment, tmp_path: Path) -> None:
+    environment.kubectl("create", "serviceaccount", "nobody")
+    try:
+        token = environment.kubectl("create", "token", "nobody").strip()
+        content = yaml.safe_load(environment.kubeconfig.read_text())
+        content["users"].append({"name": "nobody", "user": {"token": token}})
+        own = next(each for each in content["contexts"] if each["name"] == environment.context)
+        content["contexts"].append({"name": "nobody", "context": {**own["context"], "user": "nobody"}})
+        path = tmp_path / "kubeconfig"
+        path.write_text(yaml.safe_dump(content))
+        done = environment.run_dlr("deploy-registry", "--kubeconfig", str(path), "--context", "nobody")
+        fails(done, CLUSTER, "not allowed", "system:serviceaccount:default:nobody", "RBAC")
+        assert token not in done.stderr
+    finally:
+        environment.kubectl("delete", "serviceaccount", "nobody")
+
+
+def test_surroundings_that_are_not_there(environment: Environment, tmp_path: Path) -> None:
+    missing, malformed = str(tmp_path / "none"), tmp_path / "malformed"
+    malformed.write_text("{ this is: no kubeconfig")
+    deploy = environment.run_dlr
+    fails(deploy("deploy-registry", "--context", "nowhere"), USAGE, "'nowhere'", environment.context)
+    fails(deploy("deploy-registry", "--kubeconfig", missing), USAGE, "deploy-kind")
+    fails(deploy("deploy-registry", "--kubeconfig", str(malformed)), CLUSTER, "no kubeconfig")
+    fails(deploy("deploy-registry", "--kubeconfig", str(tmp_path)), CLUSTER, "cannot read")
+    fails(deploy("deploy-registry", "--context", "somebody-elses", "--timeout", "5s"), CLUSTER, "does not answer")
+    fails(deploy("deploy-kind", DOCKER_HOST="unix:///nowhere.sock"), ENGINE, "Docker Engine does not answer")
+
+
+def test_a_taken_port_names_who_holds_it(environment: Environment) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+        done = environment.run_dlr("deploy-kind", "--name", "never-made", "--host-port", port)
+    fails(done, ENGINE, f"port {port}", f"process {os.getpid()}", "--host-port")
+    other = environment.run_dlr("deploy-kind", "--name", "never-made", "--host-port", str(environment.host_port))
+    fails(other, ENGINE, f"the container {environment.name}-control-plane")
+    assert "never-made" not in run("kind", "get", "clusters")
+
+
+def test_a_node_whose_disk_is_full(environment: Environment) -> None:
+    """The node's content store is moved to a small disk of its own, which has room for next to nothing more."""
+    store, small = "/var/lib/containerd/io.containerd.content.v1.content", "/small"
+    shrink = f"""
+        mkdir -p {small} && mount -t tmpfs -o size=$(( $(du -sk {store} | cut -f1) + 1024 ))k tmpfs {small}
+        cp -a {store}/. {small}/ && mount --bind {small} {store}"""
+    on_node = ["docker", "exec", environment.nodes()[0], "bash", "-ec"]
+    run(*on_node, shrink)
+    try:
+        done = environment.run_dlr("deploy-kind", "--registry-image", "python:3.11-slim")
+        fails(done, CLUSTER, "no space left on device", "free space")
+    finally:
+        run(*on_node, f"umount {store} {small}")
+
+
+def test_images_stay_unless_they_are_to_go(environment: Environment) -> None:
+    name = f"{environment.registry}/kept:v1"
+    run("docker", "tag", "debian:bookworm-slim", name)
+    run("docker", "push", name)
+    run("docker", "rmi", name)
+    refused = environment.run_dlr("clean-registry")
+    fails(refused, USAGE, "--yes")
+    done = environment.run_dlr("clean-registry", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "kept: PersistentVolumeClaim registry-storage" in done.stderr
+    assert environment.run_dlr("clean-registry", "--yes").returncode == 0, "nothing left to remove is fine"
+    environment.run_dlr("deploy-kind")
+    run("docker", "pull", name)
+    run("docker", "rmi", name)
+
+
+@pytest.mark.parametrize(("answers", "claim_stays"), [("y\nn\n", True), ("y\ny\n", False)])
+def test_a_person_is_asked_about_the_images(environment: Environment, answers: str, claim_stays: bool) -> None:
+    said = at_a_terminal(environment, "clean-registry", answers=answers)
+    assert "Remove the registry" in said
+    assert environment.context in said
+    assert "Delete its volume with all images too?" in said
+    with contextlib.nullcontext() if claim_stays else pytest.raises(AssertionError, match="not found"):
+        environment.kubectl("get", "pvc", "registry-storage", "-n", "storage")
+
+
+def test_what_others_put_into_the_namespace_stays(environment: Environment) -> None:
+    environment.kubectl("create", "configmap", "ours", "-n", "storage", "--from-literal=a=b")
+    done = environment.run_dlr("clean-registry", "--yes", "--delete-data")
+    assert done.returncode == 0, done.stderr
+    assert "kept: ConfigMap ours" in done.stderr
+    assert environment.kubectl("get", "configmap", "ours", "-n", "storage", "-o", "jsonpath={.data.a}") == "b"
+    environment.kubectl("delete", "configmap", "ours", "-n", "storage")
+
+
+def at_a_terminal(environment: Environment, *words: str, answers: str) -> str:
+    """Run `dlr` as a person does, typing the answers at its terminal; return what the screen showed."""
+    ours, its = pty.openpty()
+    argv = [sys.executable, "-m", "ducklake_registry", *words]
+    process = subprocess.Popen(argv, env=environment.variables, stdin=its, stdout=its, stderr=its, close_fds=True)
+    os.close(its)
+    os.write(ours, answers.encode())
+    said = b""
+    with contextlib.suppress(OSError):  # the end of a terminal is an error on Linux
+        while chunk := os.read(ours, 4096):
+            said += chunk
+    os.close(ours)
+    assert process.wait(120) == 0, said.decode()
+    return said.decode()
+
+
+@contextlib.contextmanager
+def applied(environment: Environment, content: Mapping[str, object], folder: Path) -> Iterator[None]:
+    """Have an object on the cluster while the body runs."""
+    path = folder / "object.yaml"
+    path.write_text(yaml.safe_dump(dict(content)))
+    environment.kubectl("apply", "-f", str(path))
+    yield
+    environment.kubectl("delete", "-f", str(path))

@@ -1,0 +1,178 @@
+"""`dlr deploy-kind` stopped at any point: run again, it completes; nothing is left at work meanwhile."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from tests.e2e.conftest import Environment, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = pytest.mark.cluster
+
+BUSY, INTERRUPTED = 7, 130
+
+
+@pytest.fixture
+def fresh(make_environment: Callable[[], Environment]) -> Iterator[Environment]:
+    """An environment that is not deployed yet."""
+    made = make_environment()
+    yield made
+    made.destroy()
+
+
+def titles(environment: Environment) -> list[str]:
+    """Return the titles of the steps of `deploy-kind`."""
+    done = environment.run_dlr("deploy-kind", "--dry-run")
+    return [line.partition(". ")[2] for line in done.stdout.splitlines()]
+
+
+def kill_within(environment: Environment, step: int, names: list[str]) -> None:
+    """Start `deploy-kind` and kill it (SIGKILL) as soon as the step of this number is at work."""
+    process = environment.start_dlr("deploy-kind")
+    assert process.stderr is not None
+    if step:
+        for line in process.stderr:
+            assert not line.startswith("error"), line
+            if line.startswith(f"✓ {names[step - 1]}"):
+                break
+    time.sleep(0.05)
+    process.kill()
+    process.wait(10)
+    process.stderr.close()
+
+
+def works(environment: Environment) -> None:
+    """Check that the environment is whole: an image can be pushed, and a node can pull it."""
+    with urllib.request.urlopen(f"http://{environment.registry}/v2/", timeout=10) as answer:
+        assert answer.status == 200
+    name = f"{environment.registry}/whole:v1"
+    run("docker", "tag", "debian:bookworm-slim", name)
+    run("docker", "push", name)
+    run("docker", "rmi", name)
+    environment.kubectl("run", "whole", f"--image={name}", "--restart=Never", "--command", "--", "true")
+    environment.kubectl("wait", "pod/whole", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
+    environment.kubectl("delete", "pod", "whole", "--now")
+
+
+def test_killed_at_every_step_and_run_again_it_completes(fresh: Environment) -> None:
+    """Each run is killed one step later than the last, so that each begins with what the one before left."""
+    names = titles(fresh)
+    assert len(names) >= 8
+    for step in range(len(names)):
+        kill_within(fresh, step, names)
+    done = fresh.run_dlr("deploy-kind")
+    assert done.returncode == 0, done.stderr
+    works(fresh)
+
+
+def test_a_cluster_that_kind_left_half_made_is_made_anew(fresh: Environment) -> None:
+    """`dlr` and the kind that it started are killed together, at a point where nodes are there but no cluster."""
+    process = fresh.start_dlr("deploy-kind")
+    _wait_until(lambda: bool(fresh.nodes()))
+    time.sleep(3)
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert any(child.name() == "kind" for child in children)
+    process.kill()
+    for child in children:
+        child.kill()
+    process.communicate(timeout=10)
+    done = fresh.run_dlr("deploy-kind")
+    assert done.returncode == 0, done.stderr
+    assert "left half made before" in done.stderr
+    works(fresh)
+
+
+def test_ctrl_c_ends_at_once_and_leaves_no_process(fresh: Environment) -> None:
+    process = fresh.start_dlr("deploy-kind")
+    _wait_until(lambda: bool(fresh.nodes()))
+    children = psutil.Process(process.pid).children(recursive=True)
+    asked = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == INTERRUPTED, said
+    assert time.monotonic() - asked < 5, "at once"
+    last = said.splitlines()[-1]
+    assert last.startswith("interrupted"), said
+    assert "Traceback" not in said
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert not alive
+    gone = fresh.run_dlr("destroy-kind", "--yes")
+    assert gone.returncode == 0, gone.stderr
+    assert not fresh.nodes()
+
+
+def test_two_at_once_do_not_break_each_other(environment: Environment) -> None:
+    first, second = environment.start_dlr("deploy-kind"), environment.start_dlr("deploy-kind")
+    for process in (first, second):
+        _, said = process.communicate(timeout=120)
+        assert process.returncode == 0, said
+    works(environment)
+
+
+def test_a_second_one_that_cannot_wait_says_who_is_at_work(environment: Environment) -> None:
+    path = Path(tempfile.gettempdir()) / f"dlr-{os.getuid()}" / f"{environment.context}.lock"
+    with path.open("r+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        held.write("4242")
+        held.flush()
+        done = environment.run_dlr("deploy-kind", "--timeout", "1s")
+    assert done.returncode == BUSY, done.stderr
+    assert re.search(r"error: .*4242.* is still at work", done.stderr)
+    assert "--timeout" in done.stderr
+
+
+def test_destroy_takes_all_away_and_can_be_run_again(fresh: Environment) -> None:
+    assert fresh.run_dlr("deploy-kind").returncode == 0
+    refused = fresh.run_dlr("destroy-kind")
+    assert refused.returncode == 2, refused.stderr
+    assert fresh.nodes(), "nothing goes without a yes"
+    gone = fresh.run_dlr("destroy-kind", "--yes")
+    assert gone.returncode == 0, gone.stderr
+    assert not fresh.nodes()
+    contexts = subprocess.run(
+        ["kubectl", f"--kubeconfig={fresh.kubeconfig}", "config", "get-contexts", "-o", "name"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert contexts.stdout.split() == ["somebody-elses"]
+    again = fresh.run_dlr("destroy-kind", "--yes")
+    assert again.returncode == 0, again.stderr
+    assert "not there" in again.stderr
+
+
+def test_a_cluster_of_somebody_else_is_left_alone(fresh: Environment) -> None:
+    """It has the name, but not the registry's port mapping."""
+    create = ["kind", "create", "cluster", f"--name={fresh.name}", f"--kubeconfig={fresh.kubeconfig}-other"]
+    image = next(
+        line
+        for line in run("docker", "images", "--format", "{{.Repository}}:{{.Tag}}").split()
+        if "kindest/node" in line
+    )
+    run(*create, f"--image={image}", timeout=300)
+    for words in (["deploy-kind"], ["destroy-kind", "--yes"]):
+        done = fresh.run_dlr(*words)
+        assert done.returncode == 3, done.stderr
+        assert "was not made by dlr" in done.stderr
+    assert fresh.nodes()
+
+
+def _wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)

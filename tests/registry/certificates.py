@@ -1,0 +1,44 @@
+"""Keys and certificates for tests, made by `openssl`."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    certificate: Path
+    key: Path
+
+
+def openssl(*words: str | Path, stdin: bytes = b"") -> bytes:
+    return subprocess.run(["openssl", *words], input=stdin, capture_output=True, check=True).stdout
+
+
+def authority(folder: Path, name: str = "tests") -> KeyPair:
+    """Make a certificate that signs others."""
+    pair = KeyPair(folder / f"{name}-ca.pem", folder / f"{name}-ca.key")
+    openssl(
+        *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name} authority"),
+        *("-addext", "keyUsage=critical,keyCertSign,digitalSignature"),
+        *("-keyout", pair.key, "-out", pair.certificate),
+    )
+    return pair
+
+
+def signed(folder: Path, by: KeyPair, name: str, alternatives: str) -> KeyPair:
+    """Make a certificate for a server or a client."""
+    pair = KeyPair(folder / f"{name}.pem", folder / f"{name}.key")
+    request, extensions = folder / f"{name}.csr", folder / f"{name}.ext"
+    extensions.write_text(f"subjectAltName={alternatives}\n")
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", pair.key, "-out", request)
+    openssl(
+        *("x509", "-req", "-days", "2", "-in", request, "-extfile", extensions, "-CAcreateserial"),
+        *("-CA", by.certificate, "-CAkey", by.key, "-out", pair.certificate),
+    )
+    return pair

@@ -1,0 +1,105 @@
+"""Registries for the tests of this folder, started once for each release and way to be configured."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.registry import certificates, programs
+from tests.registry.token_server import TokenServer, token_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ducklake_registry.registry import RegistryClient
+    from tests.registry.certificates import KeyPair
+    from tests.registry.programs import RunningRegistry
+
+
+@pytest.fixture(scope="session", params=["3.1", "2.8"])
+def release(request: pytest.FixtureRequest) -> str:
+    """Each release of distribution whose program is here; both must be in CI."""
+    chosen: str = request.param
+    if programs.find_program(chosen) is None:
+        message = f"no program of distribution {chosen} here"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory, release: str) -> Path:
+    return tmp_path_factory.mktemp(f"registry-{release}")
+
+
+@pytest.fixture(scope="session")
+def plain(release: str, folder: Path) -> Iterator[RunningRegistry]:
+    with programs.running(release, folder) as registry:
+        yield registry
+
+
+@pytest.fixture
+def client(plain: RunningRegistry) -> Iterator[RegistryClient]:
+    with plain.client() as client:
+        yield client
+
+
+@pytest.fixture
+def repository(request: pytest.FixtureRequest) -> str:
+    """A repository that no other test uses."""
+    name = "".join(c if c.isalnum() else "-" for c in request.node.name.lower())
+    return f"tests/{'-'.join(filter(None, name.split('-')))}"
+
+
+@pytest.fixture(scope="session")
+def with_password(release: str, folder: Path) -> Iterator[RunningRegistry]:
+    file = folder / "htpasswd"
+    file.write_text(programs.HTPASSWD)
+    auth = {"htpasswd": {"realm": 'the "realm", quoted', "path": str(file)}}
+    with programs.running(release, folder, storage=folder / "password", auth=auth) as registry:
+        yield registry
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> KeyPair:
+    return certificates.authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def tokens(authority: KeyPair) -> Iterator[TokenServer]:
+    with token_server(authority) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def with_tokens(release: str, folder: Path, tokens: TokenServer) -> Iterator[RunningRegistry]:
+    auth = tokens.registry_auth()
+    with programs.running(release, folder, storage=folder / "tokens", auth=auth) as registry:
+        yield registry
+
+
+@pytest.fixture(scope="session")
+def with_tls(release: str, folder: Path, authority: KeyPair) -> Iterator[RunningRegistry]:
+    pair = certificates.signed(folder, authority, "server", "DNS:localhost,IP:127.0.0.1")
+    tls = {"certificate": str(pair.certificate), "key": str(pair.key)}
+    with programs.running(
+        release, folder, storage=folder / "tls", tls=tls, ca_file=authority.certificate
+    ) as registry:
+        yield registry
+
+
+@pytest.fixture(scope="session")
+def frozen(
+    release: str, folder: Path, plain: RunningRegistry
+) -> Iterator[tuple[RunningRegistry, RunningRegistry]]:
+    """The plain registry's storage behind two others: one read-only, one with delete disabled."""
+    with ExitStack() as stack:
+        yield (
+            stack.enter_context(programs.running(release, folder, storage=plain.storage, readonly=True)),
+            stack.enter_context(programs.running(release, folder, storage=plain.storage, delete=False)),
+        )

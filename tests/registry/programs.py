@@ -1,0 +1,132 @@
+"""Real registries as programs: each on a free port of the loopback, with storage of its own."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from ducklake_registry.registry import RegistryClient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+USER, PASSWORD = "dev", "correct horse"
+# bcrypt of the password above.
+HTPASSWD = f"{USER}:$2b$05$abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2\n"
+
+_FOLDERS = ("/var/cache/dlr-bootstrap/bin", "/var/cache/dlr-testbed/bin")
+_START_SECONDS = 20.0
+
+
+def find_program(release: str) -> Path | None:
+    """The registry program of a release: 3.1 is ours, 2.8 is Debian's `docker-registry`."""
+    if release == "2.8":
+        found = shutil.which("docker-registry")
+    else:
+        path = os.pathsep.join((os.environ.get("PATH", os.defpath), *_FOLDERS))
+        found = os.environ.get("DLR_TEST_REGISTRY") or shutil.which("registry", path=path)
+    return Path(found) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class RunningRegistry:
+    """A registry that answers; `storage` is where it keeps its files."""
+
+    release: str
+    host: str
+    storage: Path
+    ca_file: Path | None = None
+    log: Path = field(default=Path("/dev/null"))
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self.ca_file else 'http'}://{self.host}"
+
+    def client(self, **options: Any) -> RegistryClient:
+        options.setdefault("auth", None)
+        return RegistryClient(self.url, timeout=options.pop("timeout", 20.0), **options)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(
+    release: str,
+    folder: Path,
+    *,
+    storage: Path | None = None,
+    ca_file: Path | None = None,
+    delete: bool = True,
+    readonly: bool = False,
+    auth: dict[str, Any] | None = None,
+    tls: dict[str, Any] | None = None,
+) -> Iterator[RunningRegistry]:
+    """Run a registry until the block ends; what it logged is in `log`."""
+    program = find_program(release)
+    assert program, release
+    port = free_port()
+    storage = storage or folder / "storage"
+    config = {
+        "version": 0.1,
+        "log": {"level": "info"},
+        "storage": {
+            "filesystem": {"rootdirectory": str(storage)},
+            "delete": {"enabled": delete},
+            "maintenance": {"readonly": {"enabled": readonly}},
+        },
+        "http": {"addr": f"127.0.0.1:{port}", "secret": "for these tests", **({"tls": tls} if tls else {})},
+        **({"auth": auth} if auth else {}),
+    }
+    file, log = folder / f"{port}.yml", folder / f"{port}.log"
+    file.write_text(yaml.safe_dump(config))
+    environ = {**os.environ, "OTEL_TRACES_EXPORTER": "none"}
+    with log.open("w") as output:
+        process = subprocess.Popen([program, "serve", file], stdout=output, stderr=output, env=environ)
+    try:
+        _await_answer(process, port, log, tls=tls is not None)
+        yield RunningRegistry(release, f"localhost:{port}", storage, ca_file, log)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _await_answer(process: subprocess.Popen[bytes], port: int, log: Path, *, tls: bool) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text()
+        try:
+            _ask(port, tls=tls)
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
+    raise AssertionError(f"no answer within {_START_SECONDS} s:\n{log.read_text()}")
+
+
+def _ask(port: int, *, tls: bool) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    if tls:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        # A registry that wants a client certificate refuses ours only after this handshake.
+        with socket.create_connection(("127.0.0.1", port), 5) as sock, context.wrap_socket(sock):
+            return
+    connection.request("GET", "/v2/")
+    connection.getresponse().read()
+    connection.close()

@@ -1,0 +1,249 @@
+"""Images saved into OCI layouts and loaded from them, and lists of all images."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tarfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ducklake_registry.errors import DigestMismatch, NotFound, RegistryUnreachable, UsageError
+from ducklake_registry.oci import Index, Platform
+from ducklake_registry.reference import Digest, Reference, Repository
+from ducklake_registry.registry import Details, RegistryClient, list_images, list_tags, load, save
+from tests.registry.faults import Request, faulty_server
+from tests.registry.images import manifest_of, push_image, push_index
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.registry
+
+
+def named(client: RegistryClient, repository: str, tag: str = "v1") -> Reference:
+    return Reference.parse(f"{client.endpoint.name}/{repository}:{tag}")
+
+
+def packed(folder: Path, archive: Path) -> Path:
+    with tarfile.open(archive, "w") as tar:
+        tar.add(folder, ".")
+    return archive
+
+
+@pytest.mark.parametrize("form", ["folder", "archive"])
+def test_an_image_survives_the_way_through_files(
+    client: RegistryClient, repository: str, tmp_path: Path, form: str
+) -> None:
+    index, manifests = push_index(client, repository, "v1")
+
+    saved = save(client, named(client, repository), tmp_path / "layout")
+    source = tmp_path / "layout" if form == "folder" else packed(tmp_path / "layout", tmp_path / "layout.tar")
+    loaded = load(client, source, named(client, f"{repository}/copy", "v2"))
+
+    assert saved.digest == loaded.digest == index.digest
+    assert saved.size == loaded.size
+    copy = f"{repository}/copy"
+    assert client.manifest(copy, "v2") == index
+    assert client.tags(copy) == ["v2"]
+    for manifest in manifests:
+        assert client.manifest(copy, manifest.digest) == manifest
+        for blob in manifest.blobs:
+            assert client.small_blob(copy, blob) == client.small_blob(repository, blob)
+
+
+def test_what_is_there_is_not_moved_again(client: RegistryClient, repository: str, tmp_path: Path) -> None:
+    manifest = push_image(client, repository, "v1")
+    moved: list[int] = []
+
+    first = save(client, named(client, repository), tmp_path, moved=moved.append)
+    again = save(client, named(client, repository), tmp_path)
+    back = load(client, tmp_path, named(client, repository, "v2"))
+
+    assert first.moved == sum(moved) == sum(blob.size for blob in manifest.blobs)
+    assert (again.moved, back.moved) == (0, 0)
+
+
+def test_a_download_that_was_broken_off_goes_on(client: RegistryClient, repository: str, tmp_path: Path) -> None:
+    manifest = push_image(client, repository, "v1")
+    [layer] = manifest.layers
+    content = client.small_blob(repository, layer)
+    partial = tmp_path / "blobs" / "sha256" / f"{layer.digest.hex}.partial"
+    (tmp_path / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    partial.parent.mkdir(parents=True)
+    partial.write_bytes(content[:50])
+
+    saved = save(client, named(client, repository), tmp_path)
+
+    assert saved.moved == manifest.config.size + layer.size - 50
+    assert partial.with_suffix("").read_bytes() == content
+    assert not partial.exists()
+
+
+@pytest.mark.parametrize("damage", ["whole", "partial"])
+def test_what_is_damaged_is_not_believed(
+    client: RegistryClient, repository: str, tmp_path: Path, damage: str
+) -> None:
+    manifest = push_image(client, repository, "v1")
+    [layer] = manifest.layers
+    save(client, named(client, repository), tmp_path)
+    file = tmp_path / "blobs" / "sha256" / layer.digest.hex
+    content = file.read_bytes()
+    if damage == "whole":
+        file.write_bytes(b"?" * layer.size)
+        save(client, named(client, repository), tmp_path)
+    else:
+        file.unlink()
+        partial = file.with_suffix(".partial")
+        partial.write_bytes(b"?" * 50)
+        with pytest.raises(DigestMismatch):
+            save(client, named(client, repository), tmp_path)
+        assert not partial.exists()
+        save(client, named(client, repository), tmp_path)
+
+    assert file.read_bytes() == content
+
+
+def test_one_platform_of_several(client: RegistryClient, repository: str, tmp_path: Path) -> None:
+    _, [amd64, arm64] = push_index(client, repository, "v1")
+
+    saved = save(client, named(client, repository), tmp_path / "arm", platform=Platform.parse("linux/arm64"))
+    save(client, named(client, repository), tmp_path / "both")
+    loaded = load(
+        client, tmp_path / "both", named(client, f"{repository}/one"), platform=Platform.parse("linux/amd64")
+    )
+
+    assert (saved.digest, loaded.digest) == (arm64.digest, amd64.digest)
+    with pytest.raises(NotFound, match="not made for windows/amd64") as caught:
+        save(client, named(client, repository), tmp_path / "none", platform=Platform.parse("windows/amd64"))
+    assert caught.value.hint == "it is there for linux/amd64, linux/arm64/v8"
+
+
+def test_several_images_in_one_layout(client: RegistryClient, repository: str, tmp_path: Path) -> None:
+    one = push_image(client, repository, "v1", "one")
+    two = push_image(client, repository, "v2", "two")
+    for tag in ("v1", "v2", "v2"):
+        save(client, named(client, repository, tag), tmp_path)
+
+    target = named(client, f"{repository}/copy")
+    assert load(client, tmp_path, target, name="v1").digest == one.digest
+    assert load(client, tmp_path, target, name="v2").digest == two.digest
+    with pytest.raises(UsageError, match="has 2 images : v1, v2"):
+        load(client, tmp_path, target)
+
+
+@pytest.mark.parametrize("missing", ["layer", "index.json", "content", "size"])
+def test_a_damaged_layout_is_refused(
+    client: RegistryClient, repository: str, tmp_path: Path, missing: str
+) -> None:
+    manifest = push_image(client, repository, "v1", os.urandom(8).hex())
+    save(client, named(client, repository), tmp_path)
+    blobs = tmp_path / "blobs" / "sha256"
+    match missing:
+        case "layer":
+            (blobs / manifest.layers[0].digest.hex).unlink()
+        case "index.json":
+            (tmp_path / "index.json").write_text(json.dumps({"manifests": "none"}))
+        case "content":
+            (blobs / manifest.layers[0].digest.hex).write_bytes(b"?" * manifest.layers[0].size)
+        case "size":
+            (blobs / manifest.layers[0].digest.hex).write_bytes(b"?")
+
+    target = f"{repository}/copy"
+    with pytest.raises((UsageError, DigestMismatch)):
+        load(client, tmp_path, named(client, target))
+    with pytest.raises(NotFound):
+        client.manifest(target, "v1")
+
+
+def test_a_folder_with_something_else_is_left_alone(
+    client: RegistryClient, repository: str, tmp_path: Path
+) -> None:
+    (tmp_path / "precious").write_text("data")
+    push_image(client, repository, "v1")
+
+    with pytest.raises(UsageError, match="neither empty nor an OCI layout"):
+        save(client, named(client, repository), tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["precious"]
+
+
+def test_what_is_no_layout_is_told(client: RegistryClient, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no archive")
+    with tarfile.open(tmp_path / "empty.tar", "w") as tar:
+        tar.addfile(tarfile.TarInfo("readme"), io.BytesIO())
+
+    for name in ("nowhere", "text", "empty.tar", "."):
+        with pytest.raises(UsageError) as caught:
+            load(client, tmp_path / name, named(client, "never"))
+        assert caught.value.hint
+
+
+def test_everything_is_listed_with_its_details(client: RegistryClient, repository: str) -> None:
+    index, _ = push_index(client, repository, "multi")
+    manifest = push_image(client, repository, "v1")
+    client.upload_blob(repository, b"{}")
+    artifact = manifest_of(b"{}")
+    client.put_manifest(repository, "twice", manifest)
+    known: dict[Digest, Details] = {}
+
+    images = {str(image.tag): image for image in list_images(client, [Repository(repository)], known=known)}
+    again = {str(image.tag): image for image in list_images(client, [Repository(repository)], known=known)}
+
+    assert artifact.digest not in known
+    assert images == again
+    assert set(images) == {"multi", "twice", "v1"}
+    details = images["v1"].details
+    assert details
+    assert (images["v1"].digest, details.size) == (manifest.digest, manifest.size)
+    assert (details.platforms, details.created) == (("linux/amd64",), "2024-05-06T07:08:09Z")
+    multi = images["multi"].details
+    assert multi
+    assert multi.platforms == ("linux/amd64", "linux/arm64/v8")
+    assert multi.stored[index.digest] == len(index.raw)
+    assert isinstance(client.manifest(repository, "multi"), Index)
+
+
+def test_every_repository_is_listed(client: RegistryClient, repository: str) -> None:
+    names = {f"{repository}/{number}" for number in range(20)}
+    for name in names:
+        push_image(client, name, "v1")
+
+    tags = {found.repository: list(found.tags) for found in list_tags(client)}
+
+    assert {name: tags[Repository(name)] for name in names} == {name: ["v1"] for name in names}
+
+
+def test_a_broken_image_does_not_hide_the_others() -> None:
+    manifest = manifest_of(b"{}")
+
+    def behave(request: Request) -> None:
+        if request.path.endswith("/tags/list"):
+            request.json({"tags": ["broken", "gone", "fine"]})
+        elif request.path.endswith("/gone"):
+            request.error(404, "MANIFEST_UNKNOWN")
+        elif request.path.endswith("/broken"):
+            request.reply(200, b"<html>")
+        else:
+            request.reply(200, b"{}" if "/blobs/" in request.path else manifest.raw)
+
+    with faulty_server() as server, RegistryClient(server.host, auth=None) as client:
+        server.behaviour = behave
+        images = list(list_images(client, [Repository("app")]))
+
+    assert [(image.tag, image.digest) for image in images] == [("broken", None), ("fine", manifest.digest)]
+    assert "not JSON" in images[0].problem
+
+
+def test_a_list_that_breaks_says_so() -> None:
+    def behave(request: Request) -> None:
+        if request.path.endswith("/b/tags/list"):
+            request.cut()
+        else:
+            request.json({"tags": []})
+
+    with faulty_server() as server, RegistryClient(server.host, auth=None, timeout=2) as client:
+        server.behaviour = behave
+        with pytest.raises(RegistryUnreachable):
+            list(list_tags(client, [Repository(name) for name in "abc"]))
