@@ -30,7 +30,7 @@ def registry_status_picture(status: RegistryStatus) -> Group:
     for part in (_deployment, _pods, _services, _volume, _answers, _repositories, _usage):
         for title, said in part(status):
             parts.add_row(Text(title, "dim"), Text(said) if isinstance(said, str) else said)
-    return Group(Text(where, "bold"), Padding(parts, (0, 0, 0, 2)), Text(""), _verdict(status))
+    return Group(Text(where, "bold"), Padding(parts, (0, 0, 0, 2), expand=False), Text(""), _verdict(status))
 
 
 def _verdict(status: RegistryStatus) -> Text:

@@ -20,7 +20,7 @@ Cell = str | Text
 def section(title: str, summary: Cell, content: Iterable[RenderableType]) -> Group:
     """Return a part of a report: its title with a few words, and what there is to show under it."""
     head = Text.assemble((f"{title:<10}", "bold"), "  ", summary)
-    return Group(Text(""), head, *(Padding(each, (0, 0, 0, 2)) for each in content))
+    return Group(Text(""), head, *(Padding(each, (0, 0, 0, 2), expand=False) for each in content))
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Table:
