@@ -44,7 +44,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 test: $(INSTALLED) ## Everything that checks the project
 	bootstrap/up --tests
 	@$(MAKE) --no-print-directory lint
-	$(VENV)/bin/pytest $(ARGS)
+	DLR_TEST_REGISTRY="$${DLR_TEST_REGISTRY:-$$(bootstrap/lib/call program_path registry)}" $(VENV)/bin/pytest $(ARGS)
 
 SHELL_SCRIPTS := bootstrap/up bootstrap/venv bootstrap/pack bootstrap/constraints bootstrap/python bootstrap/lib/call bootstrap/node/entrypoint \
                  bootstrap/node/import-images bootstrap/node/runc-bounded .ci/run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import threading
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +27,7 @@ FIELD_MANAGER = "dlr"
 """Who server-side apply notes as the owner of what `dlr` sets."""
 
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+_CONTEXT_HINT = "see it with `kubectl config view`, or choose another context with --context"
 
 
 class NotServed(ClusterError):
@@ -65,22 +67,28 @@ class Cluster:
         """The library's client, for the few calls that the methods below do not cover."""
         from kubernetes import config
         from kubernetes.client import ApiClient, Configuration
+        from kubernetes.config import ConfigException
 
         with self._translated():
             settings = Configuration()
-            if self.context == "in-cluster":
-                config.load_incluster_config(client_configuration=settings)
-            else:
-                # A refreshed token stays in memory: the user's files are not ours to write.
-                config.load_kube_config(
-                    str(self._kubeconfig), self.context, client_configuration=settings, persist_config=False
-                )
+            try:
+                if self.context == "in-cluster":
+                    config.load_incluster_config(client_configuration=settings)
+                else:
+                    # A refreshed token stays in memory: the user's files are not ours to write.
+                    config.load_kube_config(
+                        str(self._kubeconfig), self.context, client_configuration=settings, persist_config=False
+                    )
+            except (ValueError, TypeError, AttributeError) as error:  # values that the library takes as they are
+                raise ConfigException(str(error)) from error
+            if not str(settings.host).startswith(("http://", "https://")):
+                raise ConfigException(f"its cluster has no server's address: {settings.host!r}")
             settings.retries = 0
             return ApiClient(settings)
 
     def version(self) -> str:
         """Return the API server's version, such as "v1.34.4"."""
-        return str(json.loads(self.raw("/version"))["gitVersion"])
+        return str(self.answer("/version", "gitVersion"))
 
     def get(self, kind: Kind, name: str, namespace: str | None = None) -> Object | None:
         """Return an object, or None where there is none of that name."""
@@ -133,8 +141,12 @@ class Cluster:
     def raw(self, path: str) -> str:
         """Return what a GET of a path of the API answers, as text."""
         with self._translated():
-            answer = self._dynamic.request("get", path, serialize=False, _request_timeout=self._timeout)
-            return str(answer.data.decode(errors="replace"))
+            return self._fetch(path)
+
+    def answer(self, path: str, key: str) -> Any:
+        """Return what the JSON that a GET of a path of the API answers has under a key."""
+        with self._translated():
+            return self._value(self._fetch(path), key)
 
     def served(self, api_version: str) -> list[dict[str, Any]]:
         """Return the resources of one version of an API group, as discovery describes them.
@@ -147,10 +159,9 @@ class Cluster:
             path = f"/{_prefix(api_version)}/{api_version}"
             with self._translated():
                 try:
-                    answer = self._dynamic.request("get", path, serialize=False, _request_timeout=self._timeout)
+                    self._resources[api_version] = self._value(self._fetch(path), "resources")
                 except (NotFoundError, ServiceUnavailableError) as error:
                     raise NotServed(f"the cluster does not serve {api_version}") from error
-            self._resources[api_version] = json.loads(answer.data)["resources"]
         return self._resources[api_version]
 
     @cached_property
@@ -165,8 +176,25 @@ class Cluster:
     def _call(self, verb: str, kind: Kind, **arguments: Any) -> Object:
         method = getattr(self._dynamic, verb)
         answer = method(self._resource(kind), serializer=_plain, _request_timeout=self._timeout, **arguments)
-        result: Object = answer
-        return result
+        if not isinstance(answer, dict):  # the library gives what is no JSON as text
+            raise self._no_api()
+        return answer
+
+    def _fetch(self, path: str) -> str:
+        answer = self._dynamic.request("get", path, serialize=False, _request_timeout=self._timeout)
+        return str(answer.data.decode(errors="replace"))
+
+    def _value(self, text: str, key: str) -> Any:
+        try:
+            return json.loads(text)[key]
+        except (ValueError, TypeError, LookupError) as error:
+            raise self._no_api() from error
+
+    def _no_api(self) -> ClusterUnreachable:
+        return ClusterUnreachable(
+            f"what {self.server} answers is not what the Kubernetes API answers",
+            hint=f"see what is at that address, a proxy perhaps, or correct the server of context {self.context}",
+        )
 
     def _resource(self, kind: Kind) -> Resource:
         from kubernetes.dynamic.resource import Resource
@@ -200,7 +228,8 @@ class Cluster:
             message = f"the cluster of context {self.context} does not answer: {_cause(error)}"
             raise ClusterUnreachable(message, hint) from error
         except (ConfigException, OSError) as error:
-            raise ClusterUnreachable(f"context {self.context} cannot be used: {error}") from error
+            said = " ".join(str(error).split())
+            raise ClusterUnreachable(f"context {self.context} cannot be used: {said}", _CONTEXT_HINT) from error
 
     def _refusal(self, error: Any) -> ClusterError:
         said = _said(error)
@@ -243,4 +272,5 @@ def _cause(error: BaseException) -> str:
     """Return the innermost reason of a connection error, which is the one that says something."""
     while isinstance(reason := getattr(error, "reason", None), BaseException):
         error = reason
-    return str(error).rpartition(": ")[2].strip(" '\")") or type(error).__name__
+    text = re.sub(r"\[Errno -?\d+\] ", "", str(error)).rpartition(": ")[2].strip(" '\"")
+    return (text if "(" in text else text.rstrip(" '\")")) or type(error).__name__

@@ -61,4 +61,6 @@ def plain(value: Any) -> Any:
         return [plain(each) for each in value]
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, str):
+        return str(value)  # an enumeration's member is text to JSON, but not to YAML
     return value

@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from ducklake_registry.waiting import spoken_duration
@@ -66,9 +67,8 @@ class Terminal:
     def _finished(self, mark: str, style: str, title: str, outcome: str, started: float) -> None:
         if not self._quiet:
             took = spoken_duration(time.monotonic() - started)
-            self._console.print(
-                Text.assemble((mark, style), f" {title}: ", outcome, (f" ({took})", "dim")), soft_wrap=True
-            )
+            text = Text.assemble(f"{title}: ", outcome, (f" ({took})", "dim"))
+            self._console.print(_marked(Text(mark, style), text, wrap=self._console.is_terminal), soft_wrap=True)
 
     def note(self, text: str) -> None:
         """Tell something that a person should know, unless they asked for quiet."""
@@ -123,6 +123,15 @@ class _Plain:
         if text != self._last and time.monotonic() >= self._next:
             self._console.print(Text(f"… {self._title}: {text}"), soft_wrap=True)
             self._last, self._next = text, time.monotonic() + _QUIET_SECONDS
+
+
+def _marked(mark: Text, text: Text, *, wrap: bool) -> RenderableType:
+    """Return a line with a mark before it; on a screen what does not fit goes on under the text."""
+    if not wrap:
+        return Text.assemble(mark, " ", text)
+    grid = Table.grid(padding=(0, 1))
+    grid.add_row(mark, text)
+    return grid
 
 
 def _line(title: str, text: str, width: int) -> Text:

@@ -42,7 +42,7 @@ class DeployRegistry:
     def steps(self) -> list[Step]:
         """Return what is to be done, in order."""
         return [
-            Step(f"Apply the registry's manifests to namespace {self.namespace}", self.apply),
+            Step(f"Apply the manifests to namespace {self.namespace}", self.apply),
             Step("Roll out the registry", self.roll_out),
         ]
 
