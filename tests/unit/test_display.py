@@ -257,6 +257,6 @@ def test_what_to_type_next_can_be_typed(
     with console.capture() as capture:
         console.print(after_deploy_kind(address, context, is_default=is_default))
     lines = "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
-    assert f"docker push {address}/IMAGE" in lines
+    assert f"docker push {address}/app" in lines
     assert all(each in lines for each in shown)
     assert not any(each in lines for each in hidden)
