@@ -35,7 +35,7 @@ def deploy_registry(
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Deploy the registry to a cluster, or bring the one that is there up to date.
+    """Deploy the registry to a cluster, or update the one there.
 
     With --dry-run it shows, object by object, what would change on the cluster.
 
@@ -75,7 +75,7 @@ def clean_registry(
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Remove the registry from a cluster; its images stay unless you say that they go.
+    """Remove the registry; its images stay unless they are to go.
 
     Example: dlr clean-registry --yes
     """
@@ -107,7 +107,9 @@ def registry_status(
     watch: options.Watch = False,
     output: options.Output = OutputFormat.TABLE,
 ) -> None:
-    """Show how the registry is, and what to do if it is not well; the exit code is then 1.
+    """Show whether the registry is healthy, and if not, why.
+
+    The exit code is 1 when it is not, and the last line says what to do.
 
     Example: dlr registry-status --registry localhost:5000
     """
@@ -140,7 +142,9 @@ def logs(
     kubeconfig: options.KubeconfigFiles = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Show what the registry has written; with --follow also what it and its successors go on to write.
+    """Show what the registry has written to its log.
+
+    With --follow also what it, and the pod that takes its place, go on to write.
 
     Example: dlr logs --follow --since 10m
     """
@@ -164,7 +168,9 @@ def port_forward(
     kubeconfig: options.KubeconfigFiles = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Lead a port of this machine to the registry through the API server, for clusters without a node port.
+    """Lead a local port to the registry, through the API server.
+
+    For clusters whose node port cannot be reached; it works until Ctrl-C.
 
     Example: dlr port-forward --context production --port 5001
     """
