@@ -48,7 +48,8 @@ def deploy_kind(
 ) -> None:
     """Make a kind cluster with a registry at localhost:5000.
 
-    Pods pull from it under the name that the laptop pushes to. Run again it repairs what is missing and leaves the rest as it is.
+    Pods pull from it under the name that the laptop pushes to. Run again it repairs what is missing and
+    leaves the rest as it is.
 
     Example: dlr deploy-kind --workers 1
     """
