@@ -1,18 +1,15 @@
 """Time and memory of lists as a registry grows, plotted to docs/pictures/growth.png.
 
-python benchmarks/growth.py --sizes 100 1000 5000
+python -m benchmarks.growth --sizes 100 1000 5000
 """
 
 from __future__ import annotations
 
 import argparse
 import resource
-import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.lists import DLR, filled_registry, run, seconds
 
@@ -37,9 +34,8 @@ def main() -> None:
                 # A process of its own for each, since the memory of children is known only as the most of all.
                 with ProcessPoolExecutor(1, max_tasks_per_child=1) as pool:
                     found.setdefault(name, []).append(pool.submit(measure, words, cache).result())
-                print(
-                    f"{size:6} repositories  {name:28} {found[name][-1][0]:7.2f} s  {found[name][-1][1]:6.0f} MB"
-                )
+                taken, memory = found[name][-1]
+                print(f"{size:6} repositories  {name:28} {taken:7.2f} s  {memory:6.0f} MB", flush=True)
     plot(options.sizes, found)
 
 
@@ -53,9 +49,9 @@ def plot(sizes: list[int], found: dict[str, list[Measured]]) -> None:
     import matplotlib as mpl
 
     mpl.use("agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot as plt
 
-    figure, (times, memory) = pyplot.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
+    figure, (times, memory) = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
     for name, measured in found.items():
         times.plot(sizes, [each[0] for each in measured], marker="o", label=name)
         memory.plot(sizes, [each[1] for each in measured], marker="o", label=name)

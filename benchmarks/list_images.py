@@ -3,23 +3,23 @@
 wrk is given the same requests: a list of tags for each repository, a manifest and a config for each image. The
 second run, from the cache, is compared with the list of tags alone.
 
-python benchmarks/list_images.py --repositories 1000 --rounds 3
+python -m benchmarks.list_images --repositories 1000 --rounds 3
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
+from typing import TYPE_CHECKING
 
 from benchmarks.lists import DLR, compare, filled_registry, in_turns, run, wrk
 from benchmarks.storage_tree import names
-
-from ducklake_registry.registry import RegistryClient
+from ducklake_registry.oci import Manifest
+from ducklake_registry.registry import RegistryClient, list_tags
 from ducklake_registry.registry.bulk import WantedManifest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _SAMPLED = 200
 
@@ -36,7 +36,7 @@ def main() -> None:
         lists, manifests, configs = requests(host, options.repositories)
         whole = (*DLR, "--registry", host)
         run(*whole, DLR_CACHE_DIR=cache)
-        works = {
+        works: dict[str, Callable[[], object]] = {
             "first run": lambda: run(*whole, "--no-cache"),
             "second run": lambda: run(*whole, DLR_CACHE_DIR=cache),
             "second run, --fixed-tags": lambda: run(*whole, "--fixed-tags", DLR_CACHE_DIR=cache),
@@ -61,10 +61,9 @@ def requests(registry: str, repositories: int) -> tuple[list[str], list[str], li
     lists = [f"/v2/{name}/tags/list" for name in every]
     manifests, configs = [], []
     with RegistryClient(registry, auth=None) as client:
-        wanted = (
-            ((name, tag), WantedManifest(name, tag)) for name, tags in client.tags_of(sample) for tag in tags
-        )
-        for (name, tag), manifest in client.manifests_of(wanted):
+        images = [(found.repository, tag) for found in list_tags(client, sample) for tag in found.tags]
+        for (name, tag), manifest in client.manifests_of((place, WantedManifest(*place)) for place in images):
+            assert isinstance(manifest, Manifest)
             manifests.append(f"/v2/{name}/manifests/{tag}")
             configs.append(f"/v2/{name}/blobs/{manifest.config.digest}")
     return lists, manifests, configs

@@ -1,18 +1,18 @@
 """All tags of 1,000 repositories: `dlr list-registry-images --no-details` against crane and wrk.
 
-python benchmarks/list_tags.py --repositories 1000 --rounds 5
+python -m benchmarks.list_tags --repositories 1000 --rounds 5
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
+from typing import TYPE_CHECKING
 
 from benchmarks.lists import DLR, compare, crane, filled_registry, in_turns, run, wrk
 from benchmarks.storage_tree import names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
     with filled_registry(options.repositories, options.tags) as registry:
         host = registry.host
         paths = [f"/v2/{name}/tags/list" for name in names(options.repositories)]
-        works = {
+        works: dict[str, Callable[[], object]] = {
             "dlr": lambda: run(*DLR, "--no-details", "--registry", host),
             "crane, 4 processes": lambda: crane(host),
             "wrk": lambda: wrk(host, paths, len(paths)),

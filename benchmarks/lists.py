@@ -13,11 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from benchmarks.storage_tree import fill
 from tests.registry import programs
 
+from benchmarks.storage_tree import fill
 from ducklake_registry.oci import media_types
 
 if TYPE_CHECKING:

@@ -10,6 +10,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
+from ducklake_registry.reference import Repository
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -29,9 +31,9 @@ def fill(root: Path, repositories: int, tags: int) -> None:
             _image(tree, repository, f"v1.{tag}", layers, f"{number}/{tag}")
 
 
-def names(repositories: int) -> list[str]:
+def names(repositories: int) -> list[Repository]:
     """Return the names of the repositories."""
-    return [f"team{number % 20:02}/service-{number:05}" for number in range(repositories)]
+    return [Repository(f"team{number % 20:02}/service-{number:05}") for number in range(repositories)]
 
 
 def _image(tree: Path, repository: Path, tag: str, layers: list[dict[str, object]], name: str) -> None:

@@ -71,7 +71,7 @@ start_child() { # LOG COMMAND...
   local log=$1
   shift
   set -m
-  bash "$BOOTSTRAP/lib/call" "$@" > "$log" 2>&1 < /dev/null 9>&- &
+  bash "$BOOTSTRAP/lib/call" "$@" > "$log" 2>&1 < /dev/null &
   CHILD=$!
   set +m
 }
@@ -97,9 +97,11 @@ watch_child() { # TITLE LIMIT: the child's exit status, 124 where the limit ende
 
 # --- the lock ------------------------------------------------------------------
 
-# Two set-ups at once would make the same things: the second waits. The lock is
-# on descriptor 9, so it ends with this process, however that ends; nothing that
-# outlives it may inherit the descriptor. Python stands in where there is no flock(1).
+# Two set-ups at once would make the same things: the second waits. The lock is on
+# descriptor 9, so it ends with this process and its step, however they end. The step
+# has it too: where only this process was killed, the next one waits for what the step
+# still does instead of doing it a second time beside it. What outlives a step (a
+# service) may not inherit it. Python stands in where there is no flock(1).
 lock() { # FILE
   exec 9>> "$1"
   flock_9 n && return
@@ -131,6 +133,7 @@ packages() { # PACKAGE...: installed, afterwards
 installed() { dpkg-query -W -f='${Status}' "$1" 2> /dev/null | grep -q 'ok installed'; }
 
 install_packages() { # PACKAGE...
+  exec 9>&-            # a package may start its service
   dpkg --configure -a # what a killed installation left half done
   refresh_packages
   # never at the price of another package: a Docker of another origin, say

@@ -34,7 +34,7 @@ pull_image() { # NAME
 
 start_pull() { # LOG NAME: with Docker's own progress, at most 15 minutes
   set -m
-  docker pull "$2" >&2 2> "$1" < /dev/null 9>&- &
+  docker pull "$2" >&2 2> "$1" < /dev/null &
   CHILD=$!
   set +m
   watch_child '' 900

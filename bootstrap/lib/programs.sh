@@ -24,6 +24,10 @@ is_current() { # FILE: is it there, and of the version wanted?
   [[ -z $module ]] || grep -aqF "$module" "$1" # `pause` has no version
 }
 
+program_path() { # NAME: where it is, if it is there
+  if is_current "$BIN/$1"; then echo "$BIN/$1"; fi
+}
+
 missing_programs() { # NAME...
   local name
   for name in "$@"; do is_current "$BIN/$name" || echo "$name"; done

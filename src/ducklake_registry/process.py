@@ -23,6 +23,8 @@ _GRACE = 3.0
 
 _POLL = 0.02
 
+_running: set[subprocess.Popen[str]] = set()
+
 
 class CommandMissing(DlrError):
     """The program is not on the PATH."""
@@ -95,9 +97,17 @@ def _started(argv: Sequence[str], stdin: str | None) -> Iterator[subprocess.Pope
         raise CommandMissing(f"`{argv[0]}` may not be run: permission denied") from error
     except OSError as error:
         raise CommandMissing(f"`{argv[0]}` cannot be run: {error.strerror}") from error
+    _running.add(process)
     try:
         yield process
     finally:
+        _end(process)
+        _running.discard(process)
+
+
+def end_all() -> None:
+    """End every program that is still run, in whichever thread: for the moment when `dlr` itself ends."""
+    for process in tuple(_running):
         _end(process)
 
 

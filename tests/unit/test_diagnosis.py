@@ -98,8 +98,8 @@ def test_trouble_is_told_in_kubernetes_own_words(sick: dict[str, Any], trouble: 
     assert pod_trouble(sick) == trouble
 
 
-def deployment(generation: int = 2, replicas: int | None = 1, **status: Any) -> dict[str, Any]:
-    spec = {} if replicas is None else {"replicas": replicas}
+def deployment(generation: int = 2, wanted: int | None = 1, **status: Any) -> dict[str, Any]:
+    spec = {} if wanted is None else {"replicas": wanted}
     return {"metadata": {"name": "docker-registry", "generation": generation}, "spec": spec, "status": status}
 
 
@@ -110,14 +110,14 @@ DONE = {"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1, "available
     ("found", "expected"),
     [
         (deployment(**DONE), Progress(1, 1, True)),
-        (deployment(replicas=None, **DONE), Progress(1, 1, True)),
+        (deployment(wanted=None, **DONE), Progress(1, 1, True)),
         (deployment(generation=3, **DONE), Progress(1, 1, False)),
         (deployment(), Progress(0, 1, False)),
         (deployment(**DONE | {"availableReplicas": 0}), Progress(0, 1, False)),
         (deployment(**DONE | {"updatedReplicas": 0}), Progress(0, 1, False)),
         (deployment(**DONE | {"replicas": 2}), Progress(1, 1, False)),
-        (deployment(replicas=3, **DONE), Progress(1, 3, False)),
-        (deployment(replicas=0, observedGeneration=2), Progress(0, 0, True)),
+        (deployment(wanted=3, **DONE), Progress(1, 3, False)),
+        (deployment(wanted=0, observedGeneration=2), Progress(0, 0, True)),
     ],
     ids=["done", "one by default", "changed since", "not seen", "starting", "old pod", "two pods", "few", "none"],
 )

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import typer
 from typer.core import TyperGroup
 
 from ducklake_registry.errors import DlrError, UsageError
@@ -16,6 +17,10 @@ SECTIONS = frozenset({"environment"})
 """Tables of `dlr.toml` that are no options."""
 
 _INTERRUPTED = 130
+_NO = frozenset({"", "0", "false", "off", "no", "n", "f"})
+
+# What is refused before a command runs. typer brings that error's class along, but gives it no name of its own.
+_Refused: Any = typer.BadParameter.__base__
 
 
 class DlrGroup(TyperGroup):
@@ -36,13 +41,23 @@ class DlrGroup(TyperGroup):
             with formatter.section(panel):
                 formatter.write_dl([(f"{name:<{width}}", text) for name, text in rows])
 
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """Read what comes before the command."""
+        nothing_asked = not args
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except _Refused as error:
+            if nothing_asked:  # that is how typer shows the help
+                raise
+            raise _told(error) from error
+
     def invoke(self, ctx: Any) -> Any:
         """Run a command; an error of ours ends here, as one line and an exit code."""
         from ducklake_registry.display import Terminal
 
         terminal = Terminal()
         try:
-            project = find_project_file(Path.cwd())
+            project = find_project_file(_here())
             ctx.default_map = self.defaults(project)
             if project.path and _is_verbose(ctx):
                 Terminal(verbose=True).detail(f"settings: {project.path}")
@@ -50,8 +65,10 @@ class DlrGroup(TyperGroup):
         except DlrError as error:
             terminal.error(error)
             ctx.exit(error.exit_code)
+        except _Refused as error:
+            raise _told(error) from error
         except KeyboardInterrupt:
-            terminal.note("interrupted; what was done stays, and the command can be run again")
+            terminal.note("interrupted")
             ctx.exit(_INTERRUPTED)
 
     def defaults(self, project: ProjectFile) -> dict[str, dict[str, Any]]:
@@ -60,6 +77,7 @@ class DlrGroup(TyperGroup):
         Raises UsageError for a setting that no command has.
         """
         values = {_key(name): value for name, value in project.values.items() if name not in SECTIONS}
+        values = {key: _as_typed(key, value, project) for key, value in values.items()}
         options = {
             name: {_key(option): str(each.name) for each in command.params for option in each.opts}
             for name, command in self.commands.items()
@@ -79,6 +97,33 @@ def _key(option: str) -> str:
     return option.lstrip("-").replace("-", "_")
 
 
+def _as_typed(key: str, value: Any, project: ProjectFile) -> Any:
+    """Return a setting as it would be typed, so that it is read as an option is."""
+    if isinstance(value, list):
+        return [_as_typed(key, each, project) for each in value]
+    if not isinstance(value, str | int | float):
+        raise UsageError(f"{project.path}: {key} is neither text nor number, true nor false")
+    return str(value)
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise UsageError("the current folder is gone", hint="change to one that is there") from error
+
+
+def _told(error: Any) -> typer.Exit:
+    """Tell what typer refuses as every other error is told, and return the way out."""
+    from ducklake_registry.display import Terminal
+
+    said = " ".join(error.format_message().split())
+    hint = f"`{error.ctx.command_path} --help` shows what can be said" if error.ctx else None
+    Terminal().error(UsageError(said[:1].lower() + said[1:], hint))
+    return typer.Exit(UsageError.exit_code)
+
+
 def _is_verbose(ctx: Any) -> bool:
     arguments = {*ctx.protected_args, *ctx.args} if hasattr(ctx, "protected_args") else set(ctx.args)
-    return bool({"--verbose", "-v"} & arguments or os.environ.get("DLR_VERBOSE") or os.environ.get("VERBOSE"))
+    said = (os.environ.get(name, "").lower() for name in ("DLR_VERBOSE", "VERBOSE"))
+    return bool({"--verbose", "-v"} & arguments) or any(each not in _NO for each in said)

@@ -85,7 +85,7 @@ def inspect(
     Example: dlr inspect team/app:v1 --platform linux/arm64
     """
     from ducklake_registry.display.inspection import inspection
-    from ducklake_registry.display.output import emit, write_bytes
+    from ducklake_registry.display.output import emit, write_lines
     from ducklake_registry.oci import Platform
     from ducklake_registry.reports import inspection as report
 
@@ -93,7 +93,7 @@ def inspect(
     wanted = Platform.parse(platform) if platform else None
     with connection.client(reference.registry) as client:
         if raw:
-            write_bytes(report.find_manifest(client, reference, wanted).raw)
+            write_lines([report.find_manifest(client, reference, wanted).raw])
         else:
             emit(report.inspect(client, reference, wanted), output, inspection)
 

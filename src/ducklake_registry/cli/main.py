@@ -11,6 +11,7 @@ import typer
 from ducklake_registry import __version__
 from ducklake_registry.cli import environment, images, registry
 from ducklake_registry.cli.group import DlrGroup
+from ducklake_registry.process import end_all
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -50,7 +51,10 @@ def main() -> None:
     """Run `dlr`."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
-    app()
+    try:
+        app()
+    finally:
+        end_all()
 
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:

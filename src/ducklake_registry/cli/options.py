@@ -2,13 +2,51 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ducklake_registry.display.output import ListFormat, OutputFormat
+from ducklake_registry.errors import UsageError
 from ducklake_registry.settings import parse_duration
+
+
+def _duration(value: str | float) -> float:
+    with _naming_the_option():
+        return parse_duration(value)
+
+
+def _quantity(value: str) -> str:
+    from ducklake_registry.manifests.quantity import parse_quantity
+
+    with _naming_the_option():
+        parse_quantity(str(value))
+    return str(value)
+
+
+def _namespace(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", str(value)):
+        raise typer.BadParameter(f"{value!r} is no name of a namespace (a-z, 0-9, -; at most 63)")
+    return str(value)
+
+
+def _cluster(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([-.a-z0-9]{0,48}[a-z0-9])?", str(value)):
+        raise typer.BadParameter(f"{value!r} is no name of a kind cluster (a-z, 0-9, -, .; at most 50)")
+    return str(value)
+
+
+@contextlib.contextmanager
+def _naming_the_option() -> Iterator[None]:
+    try:
+        yield
+    except UsageError as error:
+        raise typer.BadParameter("; ".join(filter(None, (error.message, error.hint)))) from error
+
 
 Context = Annotated[
     str | None,
@@ -29,7 +67,10 @@ KubeconfigFiles = Annotated[
         show_default=False,
     ),
 ]
-Namespace = Annotated[str, typer.Option(envvar="DLR_NAMESPACE", metavar="NAME", help="Namespace of the registry.")]
+Namespace = Annotated[
+    str,
+    typer.Option(envvar="DLR_NAMESPACE", metavar="NAME", parser=_namespace, help="Namespace of the registry."),
+]
 Registry = Annotated[
     str, typer.Option(envvar="DLR_REGISTRY", metavar="HOST[:PORT]", help="Registry, from where you stand.")
 ]
@@ -70,7 +111,7 @@ Timeout = Annotated[
     typer.Option(
         envvar="DLR_TIMEOUT",
         metavar="DURATION",
-        parser=parse_duration,
+        parser=_duration,
         show_default="5m",
         help='Limit of all waiting, like "90s".',
     ),
@@ -92,7 +133,8 @@ ListOutput = Annotated[
 ]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Look again every two seconds, until Ctrl-C.")]
 ClusterName = Annotated[
-    str, typer.Option("--name", envvar="DLR_NAME", metavar="NAME", help="Name of the kind cluster.")
+    str,
+    typer.Option("--name", envvar="DLR_NAME", metavar="NAME", parser=_cluster, help="Name of the kind cluster."),
 ]
 HostPort = Annotated[
     int,
@@ -102,7 +144,12 @@ HostPort = Annotated[
 ]
 StorageSize = Annotated[
     str | None,
-    typer.Option(envvar="DLR_STORAGE_SIZE", metavar="QUANTITY", help="Size of the volume, 10Gi by default."),
+    typer.Option(
+        envvar="DLR_STORAGE_SIZE",
+        metavar="QUANTITY",
+        parser=_quantity,
+        help="Size of the volume, 10Gi by default.",
+    ),
 ]
 StorageClass = Annotated[
     str | None,
@@ -115,14 +162,43 @@ NodePort = Annotated[
     typer.Option(envvar="DLR_NODE_PORT", min=1, max=65535, help="Port of the nodes, 30500 by default."),
 ]
 Memory = Annotated[
-    str | None, typer.Option(envvar="DLR_MEMORY", metavar="QUANTITY", help="Memory limit, 512Mi by default.")
+    str | None,
+    typer.Option(
+        envvar="DLR_MEMORY", metavar="QUANTITY", parser=_quantity, help="Memory limit, 512Mi by default."
+    ),
 ]
 Cpu = Annotated[
-    str | None, typer.Option(envvar="DLR_CPU", metavar="QUANTITY", help="Processor limit, 500m by default.")
+    str | None,
+    typer.Option(envvar="DLR_CPU", metavar="QUANTITY", parser=_quantity, help="Processor limit, 500m by default."),
 ]
 ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", envvar="DLR_CONFIG", metavar="FILE", help="A kind configuration to merge into."),
+]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")]
+Tail = Annotated[
+    int | None,
+    typer.Option(envvar="DLR_TAIL", min=0, metavar="N", help="The last N lines only.", show_default=False),
+]
+Since = Annotated[
+    float | None,
+    typer.Option(
+        envvar="DLR_SINCE",
+        metavar="DURATION",
+        parser=parse_duration,
+        help='Only what is not older than this, like "10m".',
+        show_default=False,
+    ),
+]
+Previous = Annotated[bool, typer.Option("--previous", "-p", help="The run before the last restart.")]
+LocalPort = Annotated[
+    int, typer.Option("--port", envvar="DLR_PORT", min=1, max=65535, help="Port of this machine to take.")
+]
+Address = Annotated[
+    str,
+    typer.Option(
+        envvar="DLR_ADDRESS", metavar="ADDRESS", help="Address of this machine; 0.0.0.0 lets others in too."
+    ),
 ]
 CacheDir = Annotated[
     Path | None,

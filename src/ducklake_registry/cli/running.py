@@ -25,8 +25,12 @@ def perform(
         for number, step in enumerate(steps, 1):
             typer.echo(f"{number}. {step.title}")
         return
-    with exclusive(cluster, deadline, terminal.once):
-        terminal.run(steps)
+    try:
+        with exclusive(cluster, deadline, terminal.once):
+            terminal.run(steps)
+    except KeyboardInterrupt:
+        terminal.note("what was done stays; run the command again to go on")
+        raise
 
 
 def confirm(terminal: Terminal, question: str, *, yes: bool) -> None:

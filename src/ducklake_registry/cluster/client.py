@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ducklake_registry.cluster.kubeconfig import Kubeconfig
-from ducklake_registry.errors import AccessDenied, ClusterError, ClusterUnreachable
+from ducklake_registry.cluster.refusals import translated
+from ducklake_registry.errors import ClusterError, ClusterUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient
     from kubernetes.dynamic import DynamicClient
     from kubernetes.dynamic.resource import Resource
+    from websocket import WebSocket
 
     from ducklake_registry.cluster.kinds import Kind
     from ducklake_registry.manifests import Object
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 FIELD_MANAGER = "dlr"
 """Who server-side apply notes as the owner of what `dlr` sets."""
 
+_PIECE = 64 * 1024
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
@@ -65,22 +68,28 @@ class Cluster:
         """The library's client, for the few calls that the methods below do not cover."""
         from kubernetes import config
         from kubernetes.client import ApiClient, Configuration
+        from kubernetes.config import ConfigException
 
         with self._translated():
             settings = Configuration()
-            if self.context == "in-cluster":
-                config.load_incluster_config(client_configuration=settings)
-            else:
-                # A refreshed token stays in memory: the user's files are not ours to write.
-                config.load_kube_config(
-                    str(self._kubeconfig), self.context, client_configuration=settings, persist_config=False
-                )
+            try:
+                if self.context == "in-cluster":
+                    config.load_incluster_config(client_configuration=settings)
+                else:
+                    # A refreshed token stays in memory: the user's files are not ours to write.
+                    config.load_kube_config(
+                        str(self._kubeconfig), self.context, client_configuration=settings, persist_config=False
+                    )
+            except (ValueError, TypeError, AttributeError) as error:  # values that the library takes as they are
+                raise ConfigException(str(error)) from error
+            if not str(settings.host).startswith(("http://", "https://")):
+                raise ConfigException(f"its cluster has no server's address: {settings.host!r}")
             settings.retries = 0
             return ApiClient(settings)
 
     def version(self) -> str:
         """Return the API server's version, such as "v1.34.4"."""
-        return str(json.loads(self.raw("/version"))["gitVersion"])
+        return str(self.answer("/version", "gitVersion"))
 
     def get(self, kind: Kind, name: str, namespace: str | None = None) -> Object | None:
         """Return an object, or None where there is none of that name."""
@@ -133,8 +142,46 @@ class Cluster:
     def raw(self, path: str) -> str:
         """Return what a GET of a path of the API answers, as text."""
         with self._translated():
-            answer = self._dynamic.request("get", path, serialize=False, _request_timeout=self._timeout)
-            return str(answer.data.decode(errors="replace"))
+            return self._fetch(path)
+
+    def answer(self, path: str, key: str) -> Any:
+        """Return what the JSON that a GET of a path of the API answers has under a key."""
+        with self._translated():
+            return self._value(self._fetch(path), key)
+
+    def stream(self, path: str) -> Iterator[bytes]:
+        """Give what a GET of a path answers piece by piece, however long that takes; only connecting is limited.
+
+        Raises ClusterUnreachable also when the connection is lost on the way.
+        """
+        with self._translated():
+            limits = (self._timeout, None)
+            answer = self._dynamic.request("get", path, serialize=False, _request_timeout=limits)
+            try:
+                yield from answer.stream(_PIECE)
+            finally:
+                answer.close()
+
+    def websocket(self, path: str, protocol: str) -> WebSocket:
+        """Open a WebSocket to a path of the API; it may then be silent for as long as it likes."""
+        import websocket
+        from kubernetes.client.exceptions import ApiException
+        from kubernetes.stream.ws_client import create_websocket, get_websocket_url
+
+        url = get_websocket_url(self.server + path)
+        with self._translated():
+            token = self.api.configuration.auth_settings().get("BearerToken")
+            headers = {"sec-websocket-protocol": protocol} | ({"authorization": token["value"]} if token else {})
+            websocket.setdefaulttimeout(self._timeout)  # the library has no other way to limit connecting
+            try:
+                opened: WebSocket = create_websocket(self.api.configuration, url, headers)
+            except websocket.WebSocketBadStatusException as error:
+                said = (error.resp_body or b"").decode(errors="replace")
+                raise ApiException(error.status_code, str(error), body=said) from error
+            except websocket.WebSocketException as error:
+                raise ClusterUnreachable(f"no way into the cluster of context {self.context}: {error}") from error
+        opened.settimeout(None)
+        return opened
 
     def served(self, api_version: str) -> list[dict[str, Any]]:
         """Return the resources of one version of an API group, as discovery describes them.
@@ -147,10 +194,9 @@ class Cluster:
             path = f"/{_prefix(api_version)}/{api_version}"
             with self._translated():
                 try:
-                    answer = self._dynamic.request("get", path, serialize=False, _request_timeout=self._timeout)
+                    self._resources[api_version] = self._value(self._fetch(path), "resources")
                 except (NotFoundError, ServiceUnavailableError) as error:
                     raise NotServed(f"the cluster does not serve {api_version}") from error
-            self._resources[api_version] = json.loads(answer.data)["resources"]
         return self._resources[api_version]
 
     @cached_property
@@ -165,8 +211,25 @@ class Cluster:
     def _call(self, verb: str, kind: Kind, **arguments: Any) -> Object:
         method = getattr(self._dynamic, verb)
         answer = method(self._resource(kind), serializer=_plain, _request_timeout=self._timeout, **arguments)
-        result: Object = answer
-        return result
+        if not isinstance(answer, dict):  # the library gives what is no JSON as text
+            raise self._no_api()
+        return answer
+
+    def _fetch(self, path: str) -> str:
+        answer = self._dynamic.request("get", path, serialize=False, _request_timeout=self._timeout)
+        return str(answer.data.decode(errors="replace"))
+
+    def _value(self, text: str, key: str) -> Any:
+        try:
+            return json.loads(text)[key]
+        except (ValueError, TypeError, LookupError) as error:
+            raise self._no_api() from error
+
+    def _no_api(self) -> ClusterUnreachable:
+        return ClusterUnreachable(
+            f"what {self.server} answers is not what the Kubernetes API answers",
+            hint=f"see what is at that address, a proxy perhaps, or correct the server of context {self.context}",
+        )
 
     def _resource(self, kind: Kind) -> Resource:
         from kubernetes.dynamic.resource import Resource
@@ -185,36 +248,8 @@ class Cluster:
                 )
         raise NotServed(f"the cluster does not serve {kind.name} of {kind.api_version}")
 
-    @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
-        from kubernetes.client.exceptions import ApiException
-        from kubernetes.config import ConfigException
-        from urllib3.exceptions import HTTPError
-
-        try:
-            yield
-        except ApiException as error:
-            raise self._refusal(error) from error
-        except HTTPError as error:
-            hint = "is the cluster running? `dlr deploy-kind` makes and repairs the laptop's own"
-            message = f"the cluster of context {self.context} does not answer: {_cause(error)}"
-            raise ClusterUnreachable(message, hint) from error
-        except (ConfigException, OSError) as error:
-            raise ClusterUnreachable(f"context {self.context} cannot be used: {error}") from error
-
-    def _refusal(self, error: Any) -> ClusterError:
-        said = _said(error)
-        if error.status == 401:  # noqa: PLR2004
-            return AccessDenied(
-                f"the cluster of context {self.context} does not accept these credentials",
-                hint="log in to the cluster again, or choose another context with --context",
-            )
-        if error.status == 403 and " cannot " in said:  # noqa: PLR2004
-            return AccessDenied(
-                f"not allowed: {said}", hint="ask the cluster's administrator for that right (RBAC)"
-            )
-        taken = "choose another with --node-port" if "port is already allocated" in said else None
-        return ClusterError(f"the cluster refused: {said}", hint=taken)
+    def _translated(self) -> contextlib.AbstractContextManager[None]:
+        return translated(self.context)
 
 
 def kind_of(wanted: Object) -> Kind:
@@ -230,17 +265,3 @@ def _prefix(api_version: str) -> str:
 
 def _plain(_client: object, answer: Any) -> Any:
     return answer
-
-
-def _said(error: Any) -> str:
-    """Return the server's own words: the message of the Status that it answers with."""
-    with contextlib.suppress(ValueError, TypeError, KeyError):
-        return str(json.loads(error.body)["message"])
-    return f"{error.status} {error.reason}"
-
-
-def _cause(error: BaseException) -> str:
-    """Return the innermost reason of a connection error, which is the one that says something."""
-    while isinstance(reason := getattr(error, "reason", None), BaseException):
-        error = reason
-    return str(error).rpartition(": ")[2].strip(" '\")") or type(error).__name__

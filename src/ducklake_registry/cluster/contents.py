@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from ducklake_registry.cluster.client import NotServed
@@ -41,7 +40,7 @@ def _is_foreign(kind: Kind, each: Object) -> bool:
 
 
 def _namespaced_kinds(cluster: Cluster) -> list[Kind]:
-    groups = json.loads(cluster.raw("/apis"))["groups"]
+    groups = cluster.answer("/apis", "groups")
     versions = ["v1", *(group["preferredVersion"]["groupVersion"] for group in groups)]
     kinds = []
     for version in versions:

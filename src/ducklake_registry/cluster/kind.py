@@ -145,10 +145,12 @@ def clusters() -> list[str]:
 
 
 def create(wanted: dict[str, Any], image: str | None, deadline: Deadline, report: Report) -> None:
-    """Make a cluster and wait until its control plane is ready; the user's kubeconfig is not touched."""
+    """Make a cluster, whose API answers then; the user's kubeconfig is not touched.
+
+    kind is not told to wait until the nodes are ready: what the caller does next need not wait for that.
+    """
     with _file(yaml.safe_dump(wanted)) as path, _file("") as kubeconfig:
-        wait = f"--wait={max(1, int(deadline.remaining))}s"
-        arguments = [f"--config={path}", f"--kubeconfig={kubeconfig}", wait]
+        arguments = [f"--config={path}", f"--kubeconfig={kubeconfig}"]
         arguments += [f"--image={image}"] if image else []
         _kind("create", "cluster", *arguments, timeout=deadline.remaining + 5, report=report)
 

@@ -57,7 +57,9 @@ def _trouble(cluster: Cluster, deployment: Object) -> str | None:
     for condition in deployment.get("status", {}).get("conditions", ()):
         if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
             return f"no pod can be made: {condition['message']}"
-    troubles = (pod_trouble(pod) for pod in newest_pods(cluster, deployment))
+    # What was evicted stays beside the pod that has taken its place.
+    newest = newest_pods(cluster, deployment)[: progress(deployment).wanted]
+    troubles = (pod_trouble(pod) for pod in newest)
     return next(filter(None, troubles), None)
 
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from rich.table import Table
 from rich.text import Text
 
 
-def after_deploy_kind(address: str, context: str, *, is_default: bool) -> Table:
+def after_deploy_kind(address: str, context: str, *, is_default: bool) -> Text:
     """Return how to use an environment that has just been made."""
     choice = "" if is_default else f" --context {context}"
     registry = "" if address == "localhost:5000" else f" --registry {address}"
     destroy = "dlr destroy-kind" + ("" if is_default else f" --name {context.removeprefix('kind-')}")
     rows = (
-        ("push an image", f"docker tag IMAGE {address}/IMAGE && docker push {address}/IMAGE"),
-        ("run it in the cluster", f"kubectl --context {context} create deployment NAME --image {address}/IMAGE"),
-        ("see how it is", f"dlr registry-status{choice}{registry}"),
+        ("name an image after the registry, and push it", f"docker tag app {address}/app"),
+        ("", f"docker push {address}/app"),
+        ("run it in the cluster", f"kubectl --context {context} run app --image {address}/app"),
+        ("see how the registry is", f"dlr registry-status{choice}{registry}"),
         ("take it all away", destroy),
     )
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 2), title=None)
+    picture = Text("\n")
     for what, command in rows:
-        table.add_row(Text(what, "dim"), Text(command, "bold", overflow="fold"))
-    return table
+        picture.append(f"  # {what}\n" if what else "", "dim").append(f"  {command}\n", "bold")
+    return picture

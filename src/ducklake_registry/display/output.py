@@ -51,12 +51,6 @@ def emit(result: R, form: OutputFormat, picture: Callable[[R], RenderableType]) 
         write_plain(plain(result), form)
 
 
-def write_bytes(content: bytes) -> None:
-    """Write bytes to stdout, exactly."""
-    sys.stdout.buffer.write(content)
-    sys.stdout.buffer.flush()
-
-
 def write_json_lines(values: Iterable[Any]) -> None:
     """Write plain data to stdout, each value as a line of JSON, seen by its reader within a moment."""
     seen = time.monotonic()
@@ -66,6 +60,13 @@ def write_json_lines(values: Iterable[Any]) -> None:
             sys.stdout.flush()
             seen = now
     sys.stdout.flush()
+
+
+def write_lines(lines: Iterable[bytes]) -> None:
+    """Write bytes to stdout as they come, each piece at once."""
+    for line in lines:
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
 
 
 def write_plain(value: Any, form: OutputFormat) -> None:
@@ -88,8 +89,8 @@ def plain(value: Any) -> Any:
         return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [plain(each) for each in value]
-    if isinstance(value, str):
-        return str(value)  # a Digest is one, but YAML would not know it
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, str):
+        return str(value)  # an enumeration's member, or a digest, is text to JSON, but not to YAML
     return value

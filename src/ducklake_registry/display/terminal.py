@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from ducklake_registry.waiting import spoken_duration
@@ -24,11 +26,15 @@ if TYPE_CHECKING:
 _QUIET_SECONDS = 5.0
 """Where there is no screen to redraw, what a step waits for is written this often at the most."""
 
+_ANY_WIDTH = 1000
+
 
 @cache
 def stdout() -> Console:
-    """Return the console for results."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    """Return the console for results; without a screen lines are as long as they like, for grep and its kind."""
+    if sys.stdout.isatty():
+        return Console(highlight=False)
+    return Console(highlight=False, soft_wrap=True, width=None if "COLUMNS" in os.environ else _ANY_WIDTH)
 
 
 class Terminal:
@@ -67,9 +73,8 @@ class Terminal:
     def _finished(self, mark: str, style: str, title: str, outcome: str, started: float) -> None:
         if not self._quiet:
             took = spoken_duration(time.monotonic() - started)
-            self._console.print(
-                Text.assemble((mark, style), f" {title}: ", outcome, (f" ({took})", "dim")), soft_wrap=True
-            )
+            text = Text.assemble(f"{title}: ", outcome, (f" ({took})", "dim"))
+            self._console.print(_marked(Text(mark, style), text, wrap=self._console.is_terminal), soft_wrap=True)
 
     @contextmanager
     def working(self, title: str) -> Iterator[Report]:
@@ -135,6 +140,15 @@ class _Plain:
         if text != self._last and time.monotonic() >= self._next:
             self._console.print(Text(f"… {self._title}: {text}"), soft_wrap=True)
             self._last, self._next = text, time.monotonic() + _QUIET_SECONDS
+
+
+def _marked(mark: Text, text: Text, *, wrap: bool) -> RenderableType:
+    """Return a line with a mark before it; on a screen what does not fit goes on under the text."""
+    if not wrap:
+        return Text.assemble(mark, " ", text)
+    grid = Table.grid(padding=(0, 1))
+    grid.add_row(mark, text)
+    return grid
 
 
 def _line(title: str, text: str, width: int) -> Text:

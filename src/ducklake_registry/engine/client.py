@@ -26,6 +26,10 @@ _ROLE_LABEL = "io.x-k8s.kind.role"
 _START_HINT = "start Docker (Docker Desktop, or `sudo systemctl start docker`) and check with `docker info`"
 
 
+class NotThere(EngineError):
+    """The engine has no image or container of that name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """A node of a kind cluster, as its container shows it.
@@ -69,9 +73,7 @@ class Engine:
 
     def image_id(self, reference: str) -> str | None:
         """Return the id ("sha256:…") of the image that the engine has under a name or digest, if it has one."""
-        from docker.errors import ImageNotFound
-
-        with _translated(), contextlib.suppress(ImageNotFound):
+        with contextlib.suppress(NotThere), _translated():
             return str(self._client.images.get(reference).id)
         return None
 
@@ -112,25 +114,28 @@ class Engine:
                 report(f"{event.get('status', '')} {event.get('progress', '')}".strip())
 
     def nodes(self, cluster: str) -> list[Node]:
-        """Return the nodes of a kind cluster, stopped ones too, the control plane first."""
+        """Return the nodes of a kind cluster, stopped ones too, the control plane first.
+
+        The load balancer that kind puts before several control planes is no node.
+        """
         with _translated():
-            found = self._client.containers.list(all=True, filters={"label": f"{_CLUSTER_LABEL}={cluster}"})
-            nodes = [_node(each) for each in found]
+            found = self._client.containers.list(
+                all=True, filters={"label": f"{_CLUSTER_LABEL}={cluster}"}, ignore_removed=True
+            )
+            nodes = [node for node in map(_node, found) if node.role in {"control-plane", "worker"}]
         return sorted(nodes, key=lambda node: (node.role != "control-plane", node.name))
 
     def holder_of(self, port: int) -> str | None:
         """Return the name of the container that publishes a port of the host, if one does."""
         with _translated():
-            for each in self._client.containers.list():
+            for each in self._client.containers.list(ignore_removed=True):
                 if port in _published(each).values():
                     return str(each.name)
         return None
 
     def remove_container(self, name: str) -> None:
         """Remove a container with its volumes, running or not; one that is gone is fine."""
-        from docker.errors import NotFound
-
-        with _translated(), contextlib.suppress(NotFound):
+        with contextlib.suppress(NotThere), _translated():
             self._client.containers.get(name).remove(force=True, v=True)
 
     def run_in(self, container: str, argv: Sequence[str]) -> str:
@@ -160,9 +165,7 @@ class Engine:
         return bool(missing)
 
     def _read(self, container: str, path: str) -> str | None:
-        from docker.errors import NotFound
-
-        with _translated(), contextlib.suppress(NotFound):
+        with contextlib.suppress(NotThere), _translated():
             chunks, _ = self._client.containers.get(container).get_archive(path)
             with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
                 member = archive.extractfile(archive.getmembers()[0])
@@ -207,8 +210,8 @@ def _translated() -> Iterator[None]:
 
     try:
         yield
-    except NotFound:
-        raise
+    except NotFound as error:
+        raise NotThere(f"the Docker Engine has no such thing: {error.explanation or error}") from error
     except APIError as error:
         raise EngineError(f"the Docker Engine refused: {error.explanation or error}") from error
     except (DockerException, RequestException, OSError) as error:

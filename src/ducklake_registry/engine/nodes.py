@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ducklake_registry.errors import EngineError
 from ducklake_registry.reference import Reference
 
 if TYPE_CHECKING:
@@ -12,6 +13,15 @@ if TYPE_CHECKING:
 _CTR = ("ctr", "--namespace", "k8s.io", "images")
 _LABEL = "ducklake-registry/engine-image"
 """Notes on a node's image which one of the engine's it was made from: containerd gives it another id."""
+
+
+def containerd_answers(engine: Engine, node: str) -> bool:
+    """Return whether a node is so far that its containerd can be spoken to."""
+    try:
+        engine.run_in(node, [*_CTR, "ls", "--quiet"])
+    except EngineError:
+        return False
+    return True
 
 
 def node_has_image(engine: Engine, node: str, reference: str, image_id: str) -> bool:

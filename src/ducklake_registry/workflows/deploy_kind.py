@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -13,11 +15,11 @@ from ducklake_registry.cluster.apply import apply
 from ducklake_registry.cluster.client import Cluster
 from ducklake_registry.cluster.kubeconfig import Kubeconfig, merge
 from ducklake_registry.cluster.wiring import hosts_files, registry_names
-from ducklake_registry.engine import Engine, node_has_image, note_image
-from ducklake_registry.errors import RegistryError
+from ducklake_registry.engine import Engine, containerd_answers, node_has_image, note_image
+from ducklake_registry.errors import DlrError, RegistryError
 from ducklake_registry.manifests import RegistrySpec, data_folder, find, load, patched, registry_objects
 from ducklake_registry.registry import RegistryClient
-from ducklake_registry.step import Step
+from ducklake_registry.step import Step, silent
 from ducklake_registry.waiting import Deadline, NotYet, wait_for
 from ducklake_registry.workflows.deploy_registry import DEPLOYMENT_NAME, DeployRegistry
 from ducklake_registry.workflows.kind_cluster import KindCluster
@@ -44,17 +46,53 @@ class DeployKind:
 
     def steps(self) -> list[Step]:
         """Return what is to be done, in order."""
-        kind_cluster = KindCluster(self.spec, self.engine, self.deadline)
         return [
-            Step(f"Check the engine, kind and port {self.spec.host_port}", kind_cluster.check),
-            Step(f"Make the cluster {self.spec.name}", kind_cluster.ensure),
-            Step(f"Add the context {self.spec.context} to {self.kubeconfig}", self.add_context),
+            Step("Check what is needed", self.check),
+            Step(f"Make the cluster {self.spec.name}", self.make_cluster),
+            Step(f"Add the kube context {self.spec.context}", self.add_context),
             Step(f"Bring {self.registry_image} into the nodes", self.load_image),
             Step(f"Wire the nodes for {self.address}", self.wire),
             *self.deploy_registry.steps(),
             Step("Publish where the registry is (KEP-1755)", self.publish),
             Step(f"Wait for http://{self.address}/v2/", self.wait_for_api),
         ]
+
+    @cached_property
+    def kind_cluster(self) -> KindCluster:
+        """The cluster as kind and the engine know it."""
+        return KindCluster(self.spec, self.engine, self.deadline)
+
+    def check(self, report: Report) -> str:
+        """See that all is there and makes sense that the steps need, before any of them changes something."""
+        kind.config(self.spec)
+        patched(registry_objects(), self.registry)
+        self.kubeconfig.contexts()
+        return self.kind_cluster.check(report)
+
+    def make_cluster(self, report: Report) -> str:
+        """Make or repair the cluster; a new one gets the registry's image while it is still starting."""
+        if self.engine.nodes(self.spec.name):
+            return self.kind_cluster.ensure(report)
+        head_start = threading.Thread(target=self._load_image_early, daemon=True)
+        head_start.start()
+        outcome = self.kind_cluster.ensure(report)
+        report(f"bringing {self.registry_image} into the nodes")
+        head_start.join(self.deadline.remaining)
+        return outcome
+
+    def _load_image_early(self) -> None:
+        """Load the image once every node's containerd answers; what fails here is the next step's to tell."""
+        expected = len(kind.config(self.spec)["nodes"])
+
+        def probe() -> bool | NotYet:
+            nodes = self.engine.nodes(self.spec.name)
+            if len(nodes) == expected and all(containerd_answers(self.engine, node.name) for node in nodes):
+                return True
+            return NotYet("no containerd yet")
+
+        with contextlib.suppress(DlrError):
+            wait_for("containerd", probe, self.deadline, interval=0.5)
+            self.load_image(silent)
 
     @property
     def address(self) -> str:

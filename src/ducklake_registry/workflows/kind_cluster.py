@@ -64,10 +64,10 @@ class KindCluster:
 
     def _create(self, report: Report) -> str:
         image = choose_node_image(self.spec.node_image, self.engine, self.deadline, report)
-        report(f"from {image.reference or 'an image that kind chooses'} ({image.reason})")
+        report(f"from {image}")
         kind.create(kind.config(self.spec), image.reference, self.deadline, report)
         self._mark()
-        return f"created from {image.reference or 'an image'} ({image.reason})"
+        return f"created from {image}"
 
     def _complete(self, nodes: Sequence[Node], report: Report) -> str:
         """Finish a cluster that was not seen complete: whoever made it may have been stopped at any point.

@@ -24,6 +24,10 @@ class NodeImage:
     reference: str | None
     reason: str
 
+    def __str__(self) -> str:
+        """Return what to tell the user: "kindest/node:v1.34.4, as asked for"."""
+        return ", ".join(part for part in ((self.reference or "").partition("@")[0], self.reason) if part)
+
 
 def choose_node_image(asked: str | None, engine: Engine, deadline: Deadline, report: Report) -> NodeImage:
     """Return the image that was asked for, else kind's own default, else one that the engine has.
@@ -42,7 +46,7 @@ def choose_node_image(asked: str | None, engine: Engine, deadline: Deadline, rep
     if refusal is None:
         return NodeImage(default, "kind's default, pulled")
     if local := newest(engine.tags_of(REPOSITORY)):
-        return NodeImage(local, f"the engine has it; kind's default {name} cannot be pulled")
+        return NodeImage(local, f"which the engine has ({name}, kind's default, cannot be pulled)")
     raise EngineError(
         f"there is no image for the nodes: {refusal.message}",
         hint="on Debian or Ubuntu `bootstrap/up` makes one; else load one and name it with --node-image",

@@ -1,0 +1,88 @@
+"""The generated page, and what the project says about itself."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from ducklake_registry import __version__
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def script(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "docs.py"), *words],
+        env=dict(os.environ) | variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_page_is_what_the_help_says_whoever_asks() -> None:
+    done = script("--check", COLUMNS="40", DLR_NAME="mine", KUBECONFIG="/mine", FORCE_COLOR="1", VERBOSE="1")
+    assert done.returncode == 0, f"run `make docs`\n{done.stdout}{done.stderr}"
+
+
+def test_a_page_that_differs_is_told(tmp_path: Path) -> None:
+    """On a copy of the script beside another page."""
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "docs").mkdir()
+    (copy := tmp_path / "scripts" / "docs.py").write_text((ROOT / "scripts" / "docs.py").read_text())
+    page = tmp_path / "docs" / "cli.md"
+    page.write_text("# Another\n")
+
+    def run(*words: str) -> int:
+        return subprocess.run([sys.executable, copy, *words], capture_output=True, check=False).returncode
+
+    assert run("--check") == 1
+    assert page.read_text() == "# Another\n", "a check writes nothing"
+    assert run() == 0
+    assert page.read_text() == (ROOT / "docs" / "cli.md").read_text()
+    assert run("--check") == 0
+
+
+def test_the_changelog_has_the_version() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text()
+    headings = re.findall(r"^## \[(.+?)\](?: - (.+))?$", text, re.MULTILINE)
+    assert headings[0] == ("Unreleased", "")
+    released = [version for version, _ in headings[1:]]
+    assert all(re.fullmatch(r"\d{4}-\d{2}-\d{2}", date) for _, date in headings[1:])
+    assert __version__ in released or f"`{__version__}`" in text
+
+
+def test_the_package_says_what_it_is() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["project"]["scripts"] == {"dlr": "ducklake_registry.cli.main:main"}
+    assert project["tool"]["hatch"]["version"]["path"] == "src/ducklake_registry/__init__.py"
+    assert re.fullmatch(r"\d+\.\d+\.\d+", __version__)
+    assert (ROOT / "src" / "ducklake_registry" / "py.typed").exists()
+    assert "MIT License" in (ROOT / "LICENSE").read_text()
+
+
+def test_the_picture_needs_nothing_from_elsewhere() -> None:
+    pictures = list((ROOT / "docs" / "pictures").glob("*.svg"))
+    if not pictures:
+        pytest.skip("no picture has been recorded yet: scripts/record.py")
+    for picture in pictures:
+        addresses = set(re.findall(r"https?://[^\s\"'<>)]+", picture.read_text()))
+        assert {
+            each for each in addresses if not each.startswith(("http://www.w3.org/", "http://localhost:"))
+        } == set()
+
+
+def test_the_old_makefiles_targets_call_dlr() -> None:
+    shims = re.search(r"^SHIMS := ((?:.*\\\n)*.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert shims
+    assert set(shims[1].replace("\\", " ").split()) >= {
+        *("deploy-registry", "build-and-push", "pull-from-registry", "list-registry-images", "registry-status"),
+        *("test-registry", "clean-registry", "status", "destroy-kind"),
+    }

@@ -1,0 +1,120 @@
+"""Option before environment before file before default, seen in what `--dry-run` would do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Dlr
+
+DEFAULT, FILE, VARIABLE, OPTION = "5000", "5001", "5002", "5003"
+
+
+@pytest.mark.parametrize(
+    ("in_file", "in_environment", "typed", "expected"),
+    [
+        (False, False, False, DEFAULT),
+        (True, False, False, FILE),
+        (True, True, False, VARIABLE),
+        (True, True, True, OPTION),
+        (False, True, False, VARIABLE),
+        (True, False, True, OPTION),
+    ],
+)
+def test_who_has_the_say(
+    in_file: bool, in_environment: bool, typed: bool, expected: str, dlr_here: Dlr, folder: Path
+) -> None:
+    if in_file:
+        (folder / "dlr.toml").write_text(f"host_port = {FILE}\n")
+    words = ["--host-port", OPTION] if typed else []
+    variables = {"DLR_HOST_PORT": VARIABLE} if in_environment else {}
+    done = dlr_here("deploy-kind", "--dry-run", *words, **variables)
+    assert done.returncode == 0
+    assert f"localhost:{expected}/" in done.stdout
+
+
+@pytest.mark.parametrize("key", ["host-port", "host_port"])
+@pytest.mark.parametrize("name", ["dlr.toml", "pyproject.toml"])
+def test_a_setting_has_its_options_name(name: str, key: str, dlr_here: Dlr, folder: Path) -> None:
+    table = "[tool.dlr]\n" if name == "pyproject.toml" else ""
+    (folder / name).write_text(f"{table}{key} = 5007\n")
+    assert "localhost:5007/" in dlr_here("deploy-kind", "--dry-run").stdout
+
+
+def test_a_setting_may_be_for_another_command(dlr_here: Dlr, folder: Path) -> None:
+    (folder / "dlr.toml").write_text('storage_size = "50Gi"\nyes = true\n')
+    assert dlr_here("deploy-kind", "--dry-run").returncode == 0
+
+
+def test_settings_are_read_as_options_are(dlr_here: Dlr, folder: Path) -> None:
+    (folder / "dlr.toml").write_text('timeout = "5x"\n')
+    done = dlr_here("deploy-kind", "--dry-run")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "'--timeout'" in done.stderr
+    assert "'5x' is no duration" in done.stderr
+
+
+@pytest.mark.parametrize("value", ["true", "[1]", "{}", '"many"', "1.5", "99999"])
+def test_a_setting_of_the_wrong_kind(value: str, dlr_here: Dlr, folder: Path) -> None:
+    (folder / "dlr.toml").write_text(f"host_port = {value}\n")
+    done = dlr_here("deploy-kind", "--dry-run")
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 2, done.stdout
+
+
+@pytest.mark.parametrize("value", ["3", "true", "[]", "{}"])
+@pytest.mark.parametrize("key", ["timeout", "namespace", "name", "config", "node_image", "dry_run"])
+def test_no_setting_ends_in_a_traceback(key: str, value: str, dlr_here: Dlr, folder: Path) -> None:
+    (folder / "dlr.toml").write_text(f"{key} = {value}\n")
+    done = dlr_here("deploy-kind", "--dry-run")
+    assert "Traceback" not in done.stderr
+    assert done.returncode in {0, 2}
+
+
+def test_an_unknown_setting_and_what_was_meant(dlr_here: Dlr, folder: Path) -> None:
+    (folder / "dlr.toml").write_text("host_prt = 5001\n")
+    done = dlr_here("deploy-kind", "--dry-run")
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        f"error: {folder}/dlr.toml: there is no setting 'host_prt'",
+        "hint: did you mean host_port?",
+    ]
+
+
+def test_an_unknown_setting_like_nothing_else(dlr_here: Dlr, folder: Path) -> None:
+    (folder / "dlr.toml").write_text("zzz = 1\n")
+    done = dlr_here("deploy-kind", "--dry-run")
+    assert done.returncode == 2
+    assert "hint: a setting has its option's name" in done.stderr
+
+
+def test_bad_toml(dlr_here: Dlr, folder: Path) -> None:
+    (folder / "dlr.toml").write_text("host_port =\n")
+    done = dlr_here("deploy-kind", "--dry-run")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {folder}/dlr.toml is not TOML: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "variables"),
+    [(["--verbose"], {}), (["-v"], {}), ([], {"VERBOSE": "1"}), ([], {"DLR_VERBOSE": "true"})],
+)
+def test_verbose_names_the_file(words: list[str], variables: dict[str, str], dlr_here: Dlr, folder: Path) -> None:
+    (folder / "dlr.toml").write_text("host_port = 5001\n")
+    done = dlr_here("deploy-kind", "--dry-run", *words, **variables)
+    assert f"settings: {folder}/dlr.toml" in done.stderr
+
+
+@pytest.mark.parametrize("variables", [{}, {"VERBOSE": "0"}, {"DLR_VERBOSE": "false"}, {"VERBOSE": ""}])
+def test_else_it_is_not_named(variables: dict[str, str], dlr_here: Dlr, folder: Path) -> None:
+    (folder / "dlr.toml").write_text("host_port = 5001\n")
+    assert dlr_here("deploy-kind", "--dry-run", **variables).stderr == ""
+
+
+@pytest.mark.parametrize("variables", [{"DLR_HOST_PORT": ""}, {"DLR_NAMESPACE": ""}, {"DLR_TIMEOUT": ""}])
+def test_an_empty_variable_says_nothing(variables: dict[str, str], dlr_here: Dlr) -> None:
+    assert dlr_here("deploy-kind", "--dry-run", **variables).returncode == 0

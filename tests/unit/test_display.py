@@ -1,0 +1,262 @@
+"""What people and machines see."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from ducklake_registry.cluster.apply import Change
+from ducklake_registry.display import OutputFormat, Terminal, emit
+from ducklake_registry.display import terminal as terminal_module
+from ducklake_registry.display.changes import changes
+from ducklake_registry.display.next_steps import after_deploy_kind
+from ducklake_registry.display.output import plain
+from ducklake_registry.errors import ClusterError, DlrError
+from ducklake_registry.step import Step
+
+if TYPE_CHECKING:
+    from ducklake_registry.step import Report
+
+
+def done(outcome: str) -> Step:
+    return Step(f"Do {outcome}", lambda _report: outcome)
+
+
+def failing(error: BaseException) -> Step:
+    def run(_report: Report) -> str:
+        raise error
+
+    return Step("Do it", run)
+
+
+# --- progress, where lines stay
+
+
+def test_each_step_is_a_line_with_outcome_and_time(capsys: pytest.CaptureFixture[str]) -> None:
+    Terminal().run([done("unchanged"), done("created")])
+    out, err = capsys.readouterr()
+    assert out == "", "stdout is for results"
+    assert err == "✓ Do unchanged: unchanged (0s)\n✓ Do created: created (0s)\n"
+
+
+def test_piped_lines_have_no_colours_and_are_not_folded(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    Terminal().run([done("a long outcome " * 10)])
+    err = capsys.readouterr().err
+    assert "\x1b" not in err
+    assert err.count("\n") == 1
+
+
+def test_markup_in_text_is_text(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal(verbose=True)
+    terminal.run([done("[red]x[/red]")])
+    terminal.note("[bold]note")
+    terminal.detail("[/]")
+    terminal.error(DlrError("[a]", hint="[b]", details=("[c]",)))
+    err = capsys.readouterr().err
+    assert all(each in err for each in ("[red]x[/red]", "[bold]note", "[/]", "[a]", "[b]", "[c]"))
+
+
+@pytest.mark.parametrize(
+    ("error", "word"),
+    [(ClusterError("no"), "failed"), (KeyboardInterrupt(), "interrupted"), (SystemExit(143), "interrupted")],
+)
+def test_a_failure_is_marked_and_ends_the_run(
+    error: BaseException, word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(type(error)):
+        Terminal().run([done("first"), failing(error), done("never")])
+    err = capsys.readouterr().err
+    assert f"✗ Do it: {word} (0s)\n" in err
+    assert "never" not in err
+
+
+def test_quiet_tells_nothing_but_errors(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal(quiet=True)
+    terminal.run([done("created")])
+    terminal.note("note")
+    terminal.once("once")
+    terminal.show("picture")
+    with pytest.raises(ClusterError):
+        terminal.run([failing(ClusterError("no"))])
+    assert capsys.readouterr().err == ""
+    terminal.error(ClusterError("no"))
+    assert capsys.readouterr().err == "error: no\n"
+
+
+def test_what_is_waited_for_is_written_now_and_then(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal_module, "_QUIET_SECONDS", 0.0)
+
+    def run(report: Report) -> str:
+        for text in ("one", "one", "two"):
+            report(text)
+        return "ready"
+
+    Terminal().run([Step("Wait", run)])
+    assert capsys.readouterr().err == "… Wait: one\n… Wait: two\n✓ Wait: ready (0s)\n"
+
+
+def test_a_short_wait_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def run(report: Report) -> str:
+        report("something")
+        return "ready"
+
+    Terminal().run([Step("Wait", run)])
+    assert capsys.readouterr().err == "✓ Wait: ready (0s)\n"
+
+
+def test_details_are_for_verbose_only(capsys: pytest.CaptureFixture[str]) -> None:
+    Terminal().detail("hidden")
+    Terminal(verbose=True).detail("shown")
+    assert capsys.readouterr().err == "shown\n"
+
+
+def test_once_is_once(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal()
+    for text in ("a", "a", "b", "b"):
+        terminal.once(text)
+    assert capsys.readouterr().err == "a\nb\n"
+
+
+def test_an_error_has_its_evidence_and_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
+    Terminal().error(DlrError("it broke", hint="mend it", details=("event: one", "log: two")))
+    assert capsys.readouterr().err == "error: it broke\n  event: one\n  log: two\nhint: mend it\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"), [("y\n", True), ("YES\n", True), ("n\n", False), ("\n", False), ("", False)]
+)
+def test_only_a_yes_is_a_yes(
+    typed: str, answer: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+    assert Terminal().ask("Delete?") is answer
+    assert capsys.readouterr() == ("", "Delete? [y/N] ")
+
+
+# --- results
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    name: str
+    size: int
+    when: datetime
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    rows: tuple[Row, ...]
+    counts: dict[str, int]
+    took: float
+    form: OutputFormat = OutputFormat.JSON
+
+
+RESULT = Result(
+    (
+        Row("ä", 10_737_418_240, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        Row("b", 0, datetime(2026, 1, 2, 3, 4, 5, 600000, tzinfo=timezone(timedelta(hours=2))), "sha256:ab"),
+    ),
+    {"tags": 2},
+    0.25,
+)
+PLAIN = {
+    "rows": [
+        {"name": "ä", "size": 10737418240, "when": "2026-01-02T03:04:05Z", "digest": None},
+        {"name": "b", "size": 0, "when": "2026-01-02T03:04:05.600000+02:00", "digest": "sha256:ab"},
+    ],
+    "counts": {"tags": 2},
+    "took": 0.25,
+    "form": "json",
+}
+
+
+def test_a_result_is_plain_data_to_machines() -> None:
+    assert plain(RESULT) == PLAIN
+
+
+def test_plain_data_stays() -> None:
+    values: list[object] = [None, True, 3, 0.5, "x", [], {}, [1, {"a": None}]]
+    for value in values:
+        assert plain(value) == value
+
+
+def test_json(capsys: pytest.CaptureFixture[str]) -> None:
+    emit(RESULT, OutputFormat.JSON, lambda _result: pytest.fail("no picture is wanted"))
+    out, err = capsys.readouterr()
+    assert json.loads(out) == PLAIN
+    assert err == ""
+    assert "ä" in out
+    assert out.endswith("}\n")
+
+
+def test_yaml(capsys: pytest.CaptureFixture[str]) -> None:
+    emit(RESULT, OutputFormat.YAML, lambda _result: pytest.fail("no picture is wanted"))
+    out = capsys.readouterr().out
+    assert yaml.safe_load(out) == PLAIN
+    assert out.startswith("rows:"), "in the fields' order"
+    assert "!!" not in out
+
+
+def test_a_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal_module.stdout.cache_clear()
+    emit(RESULT, OutputFormat.TABLE, lambda result: f"{len(result.rows)} rows")
+    assert capsys.readouterr().out == "2 rows\n"
+    terminal_module.stdout.cache_clear()
+
+
+def test_changes_are_shown_object_by_object() -> None:
+    found = [
+        Change("Namespace", "storage", "unchanged"),
+        Change("ConfigMap", "registry-config", "created"),
+        Change("Deployment", "docker-registry", "configured", ("--- a", "+++ b", "@@ -1 +1 @@", "-x", "+y")),
+    ]
+    assert changes(found).plain.splitlines() == [
+        "keep   Namespace storage",
+        "create ConfigMap registry-config",
+        "change Deployment docker-registry",
+        "    --- a",
+        "    +++ b",
+        "    @@ -1 +1 @@",
+        "    -x",
+        "    +y",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("address", "context", "is_default", "shown", "hidden"),
+    [
+        ("localhost:5000", "kind-ducklake-cluster", True, ["dlr destroy-kind\n"], ["--registry", "--name"]),
+        (
+            "localhost:5050",
+            "kind-team",
+            False,
+            ["dlr destroy-kind --name team\n", "--context kind-team --registry localhost:5050\n"],
+            [],
+        ),
+    ],
+)
+def test_what_to_type_next_can_be_typed(
+    address: str, context: str, is_default: bool, shown: list[str], hidden: list[str]
+) -> None:
+    from rich.console import Console
+
+    console = Console(width=80)
+    with console.capture() as capture:
+        console.print(after_deploy_kind(address, context, is_default=is_default))
+    lines = "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
+    assert f"docker push {address}/" in lines
+    assert all(each in lines for each in shown)
+    assert not any(each in lines for each in hidden)
