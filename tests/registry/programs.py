@@ -77,6 +77,7 @@ def running(
     auth: dict[str, Any] | None = None,
     tls: dict[str, Any] | None = None,
     port: int | None = None,
+    catalog: dict[str, Any] | None = None,
 ) -> Iterator[RunningRegistry]:
     """Run a registry until the block ends, on a free port or a given one; what it logged is in `log`."""
     program = find_program(release)
@@ -93,6 +94,7 @@ def running(
         },
         "http": {"addr": f"127.0.0.1:{port}", "secret": "for these tests", **({"tls": tls} if tls else {})},
         **({"auth": auth} if auth else {}),
+        **({"catalog": catalog} if catalog else {}),
     }
     file, log = folder / f"{port}.yml", folder / f"{port}.log"
     file.write_text(yaml.safe_dump(config))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ducklake_registry.cli.options import Builder
+from ducklake_registry.cli.image_options import Builder
 from ducklake_registry.engine import BuildOptions
 from ducklake_registry.errors import UsageError
 from ducklake_registry.oci import Platform

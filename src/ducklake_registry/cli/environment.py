@@ -44,9 +44,10 @@ def deploy_kind(
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Make the laptop's environment: a kind cluster with a registry at localhost:5000.
+    """Make a kind cluster with a registry at localhost:5000.
 
-    Run again it repairs what is missing and leaves the rest as it is.
+    Pods pull from it under the name that the laptop pushes to. Run again it repairs what is missing and
+    leaves the rest as it is.
 
     Example: dlr deploy-kind --workers 1
     """
@@ -78,7 +79,7 @@ def destroy_kind(
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Delete the laptop's cluster with everything in it, the images too.
+    """Delete that cluster with all that is in it, the images too.
 
     Example: dlr destroy-kind --yes
     """
@@ -99,13 +100,32 @@ def destroy_kind(
 
 
 def status(
+    everything: Annotated[
+        bool, typer.Option("--all", "-a", envvar="DLR_ALL", help="Show what is Kubernetes' own too.")
+    ] = False,
     context: options.Context = None,
     kubeconfig: options.KubeconfigFiles = None,
     watch: options.Watch = False,
     output: options.Output = OutputFormat.TABLE,
 ) -> None:
-    """Show all services in the cluster: nodes, workloads, ports, claims, recent warnings.
+    """Show all services in the cluster.
+
+    Nodes, workloads, ports, claims and recent warnings.
 
     Example: dlr status --watch
     """
-    raise NotImplementedError
+    from functools import partial
+
+    from ducklake_registry.cluster.client import Cluster
+    from ducklake_registry.cluster.kubeconfig import Kubeconfig
+    from ducklake_registry.display import emit
+    from ducklake_registry.display.status import status_picture
+    from ducklake_registry.reports.status import look
+
+    cluster = Cluster(context, Kubeconfig.parse(kubeconfig))
+    picture = partial(status_picture, everything=everything)
+    if watch:
+        from ducklake_registry.display.watching import watch as watching
+
+        watching(partial(look, cluster), output, picture)
+    emit(look(cluster), output, picture)

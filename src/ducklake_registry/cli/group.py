@@ -68,7 +68,7 @@ class DlrGroup(TyperGroup):
         except _Refused as error:
             raise _told(error) from error
         except KeyboardInterrupt:
-            terminal.note("interrupted; what was done stays, and the command can be run again")
+            terminal.note("interrupted")
             ctx.exit(_INTERRUPTED)
 
     def defaults(self, project: ProjectFile) -> dict[str, dict[str, Any]]:

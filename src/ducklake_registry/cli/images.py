@@ -7,16 +7,17 @@ from typing import Annotated
 
 import typer
 
-from ducklake_registry.cli import options
+from ducklake_registry.cli import image_options, options
 from ducklake_registry.cli.connection import Connection, connected
-from ducklake_registry.display.output import OutputFormat
+from ducklake_registry.display.output import ListFormat, OutputFormat
+from ducklake_registry.reports.wishes import Sort
 
 PANEL = "Images"
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `dlr`."""
-    for command in (build_and_push, pull_from_registry):
+    for command in (build_and_push, pull_from_registry, list_registry_images, inspect, delete_image):
         app.command(rich_help_panel=PANEL)(connected(command))
 
 
@@ -25,21 +26,21 @@ def build_and_push(
         Path,
         typer.Argument(metavar="CONTEXT", help="Folder to build, the current one by default.", show_default=False),
     ] = Path(),
-    image: options.Image = "ducklake-backend",
-    tag: options.Tags = None,
-    file: options.Dockerfile = None,
-    build_arg: options.BuildArgs = None,
-    target: options.Target = None,
-    label: options.Labels = None,
-    no_cache: options.NoCache = False,
-    pull: options.PullBase = False,
-    platform: options.Platforms = None,
-    builder: options.BuilderChoice = options.Builder.AUTO,
-    source_date_epoch: options.SourceDateEpoch = None,
-    prod: options.Prod = False,
-    prod_registry: options.ProdRegistry = None,
-    build_only: options.BuildOnly = False,
-    push_only: options.PushOnly = False,
+    image: image_options.Image = "ducklake-backend",
+    tag: image_options.Tags = None,
+    file: image_options.Dockerfile = None,
+    build_arg: image_options.BuildArgs = None,
+    target: image_options.Target = None,
+    label: image_options.Labels = None,
+    no_cache: image_options.NoCache = False,
+    pull: image_options.PullBase = False,
+    platform: image_options.Platforms = None,
+    builder: image_options.BuilderChoice = image_options.Builder.AUTO,
+    source_date_epoch: image_options.SourceDateEpoch = None,
+    prod: image_options.Prod = False,
+    prod_registry: image_options.ProdRegistry = None,
+    build_only: image_options.BuildOnly = False,
+    push_only: image_options.PushOnly = False,
     *,
     connection: Connection,
     output: options.Output = OutputFormat.TABLE,
@@ -91,10 +92,10 @@ def pull_from_registry(
     image: Annotated[
         str, typer.Argument(metavar="IMAGE", envvar="DLR_IMAGE", help="NAME, NAME:TAG or NAME@DIGEST.")
     ] = "ducklake-backend",
-    tag: options.Tags = None,
-    all_tags: options.AllTags = False,
-    platform: options.Platform = None,
-    short_name: options.ShortName = True,
+    tag: image_options.Tags = None,
+    all_tags: image_options.AllTags = False,
+    platform: image_options.Platform = None,
+    short_name: image_options.ShortName = True,
     *,
     connection: Connection,
     output: options.Output = OutputFormat.TABLE,
@@ -127,3 +128,117 @@ def pull_from_registry(
             return
         terminal.run(workflow.steps())
         emit(workflow.result(), output, pulled_lines)
+
+
+def list_registry_images(
+    connection: Connection,
+    pattern: Annotated[
+        str, typer.Argument(metavar="[REPOSITORY-PATTERN]", help="Like 'team/*'; * stands for slashes too.")
+    ] = "*",
+    tags: Annotated[bool, typer.Option("--tags/--no-tags", help="Images, or only their repositories.")] = True,
+    details: Annotated[
+        bool | None,
+        typer.Option(
+            "--details/--no-details",
+            help="Whole digests and all platforms; or names alone, which is fastest.",
+            show_default=False,
+        ),
+    ] = None,
+    sort: Annotated[Sort, typer.Option(help="Sizes and times begin with the largest and newest.")] = Sort.NAME,
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Only the first N.", show_default=False)
+    ] = None,
+    fixed_tags: Annotated[
+        bool,
+        typer.Option(
+            "--fixed-tags",
+            envvar="DLR_FIXED_TAGS",
+            help="Tags never move here: do not ask again what a known one names.",
+        ),
+    ] = False,
+    cache_dir: options.CacheDir = None,
+    no_cache: options.NoCache = False,
+    output: options.ListOutput = ListFormat.TABLE,
+    quiet: options.Quiet = False,
+) -> None:
+    """List the images in the registry: repository, tag, digest, size, platforms, time of creation.
+
+    Sizes count each blob once, also where images share it. What cannot be read is listed with its problem,
+    and the exit code is then 1.
+
+    Example: dlr list-registry-images 'team/*' --sort size --limit 10
+    """
+    from ducklake_registry.cli.listing import Reading
+    from ducklake_registry.reports.wishes import Wish
+
+    wish = Wish(pattern, tags=tags, details=details is not False, sort=sort, limit=limit)
+    cache = None if no_cache else options.cache_folder(cache_dir)
+    reading = Reading(connection, wish, cache, fixed_tags, quiet)
+    if reading.write(output, whole=bool(details)):
+        raise typer.Exit(1)
+
+
+def inspect(
+    connection: Connection,
+    image: options.Image,
+    platform: Annotated[
+        str | None,
+        typer.Option(
+            envvar="DLR_PLATFORM", metavar="OS/ARCH[/VARIANT]", help="One of an index.", show_default=False
+        ),
+    ] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="The manifest's own bytes.")] = False,
+    output: options.Output = OutputFormat.TABLE,
+) -> None:
+    """Show an image from near: manifest, platforms, config, layers with what made them, referrers.
+
+    Example: dlr inspect team/app:v1 --platform linux/arm64
+    """
+    from ducklake_registry.display.inspection import inspection
+    from ducklake_registry.display.output import emit, write_lines
+    from ducklake_registry.oci import Platform
+    from ducklake_registry.reports import inspection as report
+
+    reference = connection.reference(image)
+    wanted = Platform.parse(platform) if platform else None
+    with connection.client(reference.registry) as client:
+        if raw:
+            write_lines([report.find_manifest(client, reference, wanted).raw])
+        else:
+            emit(report.inspect(client, reference, wanted), output, inspection)
+
+
+def delete_image(
+    connection: Connection,
+    images: options.Images,
+    tag_only: Annotated[
+        bool, typer.Option("--tag-only", help="Delete the tag and leave the image (distribution 3, not 2.8).")
+    ] = False,
+    context: options.Context = None,
+    kubeconfig: options.KubeconfigFiles = None,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Delete images from the registry, with all their tags; what would go is shown first.
+
+    Example: dlr delete-image team/app:v1 --dry-run
+    """
+    from ducklake_registry.cli.deletion import look, seen
+    from ducklake_registry.cli.running import confirm
+    from ducklake_registry.display import Terminal
+    from ducklake_registry.display.terminal import stdout
+    from ducklake_registry.workflows.delete_images import DeleteImages
+
+    terminal = Terminal(quiet=quiet)
+    references = connection.references(images)
+    with connection.client(references[0].registry) as client:
+        workflow = DeleteImages(client, references, tag_only)
+        doomed = look(workflow, terminal)
+        picture = seen(doomed, context, kubeconfig, terminal)
+        if dry_run:
+            stdout().print(picture)
+            return
+        terminal.show(picture)
+        confirm(terminal, "Delete the tags?" if tag_only else "Delete this, with all its tags?", yes=yes)
+        terminal.run(workflow.steps(doomed))

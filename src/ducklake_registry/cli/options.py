@@ -5,23 +5,14 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ducklake_registry.display.output import OutputFormat
+from ducklake_registry.display.output import ListFormat, OutputFormat
 from ducklake_registry.errors import UsageError
 from ducklake_registry.settings import parse_duration
-
-
-class Builder(StrEnum):
-    """What builds an image; `auto` takes buildx where several platforms need it."""
-
-    AUTO = "auto"
-    ENGINE = "engine"
-    BUILDX = "buildx"
 
 
 def _duration(value: str | float) -> float:
@@ -136,6 +127,10 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", envvar="DLR_QUIET", help="
 Output = Annotated[
     OutputFormat, typer.Option("--output", "-o", envvar="DLR_OUTPUT", help="For people, or for machines.")
 ]
+ListOutput = Annotated[
+    ListFormat,
+    typer.Option("--output", "-o", envvar="DLR_OUTPUT", help="For people, or for machines; jsonl as it comes."),
+]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Look again every two seconds, until Ctrl-C.")]
 ClusterName = Annotated[
     str,
@@ -183,88 +178,51 @@ ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", envvar="DLR_CONFIG", metavar="FILE", help="A kind configuration to merge into."),
 ]
-Image = Annotated[
-    str, typer.Option("--image", envvar="DLR_IMAGE", metavar="NAME", help="What it is called, without registry.")
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")]
+Tail = Annotated[
+    int | None,
+    typer.Option(envvar="DLR_TAIL", min=0, metavar="N", help="The last N lines only.", show_default=False),
 ]
-Tags = Annotated[
-    list[str] | None,
+Since = Annotated[
+    float | None,
     typer.Option(
-        "--tag",
-        "-t",
-        envvar=["DLR_TAG", "IMAGE_TAG"],
-        metavar="TAG",
-        help="Tag; may be repeated.",
+        envvar="DLR_SINCE",
+        metavar="DURATION",
+        parser=parse_duration,
+        help='Only what is not older than this, like "10m".',
         show_default=False,
     ),
 ]
-Dockerfile = Annotated[
+Previous = Annotated[bool, typer.Option("--previous", "-p", help="The run before the last restart.")]
+LocalPort = Annotated[
+    int, typer.Option("--port", envvar="DLR_PORT", min=1, max=65535, help="Port of this machine to take.")
+]
+Address = Annotated[
+    str,
+    typer.Option(
+        envvar="DLR_ADDRESS", metavar="ADDRESS", help="Address of this machine; 0.0.0.0 lets others in too."
+    ),
+]
+CacheDir = Annotated[
     Path | None,
     typer.Option(
-        "--file", "-f", envvar="DLR_FILE", metavar="FILE", help="Dockerfile. Default: CONTEXT/Dockerfile."
-    ),
-]
-BuildArgs = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--build-arg",
-        envvar="DLR_BUILD_ARG",
-        metavar="NAME[=VALUE]",
-        help="Value of an ARG, the environment's if left out; may be repeated.",
-    ),
-]
-Target = Annotated[
-    str | None, typer.Option("--target", envvar="DLR_TARGET", metavar="STAGE", help="Stage to build up to.")
-]
-Labels = Annotated[
-    list[str] | None,
-    typer.Option("--label", envvar="DLR_LABEL", metavar="NAME=VALUE", help="A label; may be repeated."),
-]
-NoCache = Annotated[
-    bool, typer.Option("--no-cache", envvar="DLR_NO_CACHE", help="Run every step of the build anew.")
-]
-PullBase = Annotated[bool, typer.Option("--pull", envvar="DLR_PULL", help="Look for newer base images.")]
-Platforms = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--platform",
-        envvar="DLR_PLATFORM",
-        metavar="OS/ARCH[,…]",
-        help="What it is to run on; several need docker buildx.",
-    ),
-]
-Platform = Annotated[
-    str | None,
-    typer.Option("--platform", envvar="DLR_PLATFORM", metavar="OS/ARCH", help="Which image of several to take."),
-]
-BuilderChoice = Annotated[
-    Builder,
-    typer.Option("--builder", envvar="DLR_BUILDER", help="The engine's own, or docker buildx."),
-]
-SourceDateEpoch = Annotated[
-    int | None,
-    typer.Option(
-        envvar=["DLR_SOURCE_DATE_EPOCH", "SOURCE_DATE_EPOCH"],
-        metavar="SECONDS",
-        min=0,
-        help="When it counts as made. Default: the commit, or the newest file.",
+        envvar="DLR_CACHE_DIR",
+        metavar="FOLDER",
+        help="Where facts about images are kept. Default: the user's folder for caches.",
         show_default=False,
     ),
 ]
-Prod = Annotated[bool, typer.Option("--prod", help="Push to production's registry; `latest` is refused.")]
-ProdRegistry = Annotated[
-    str | None,
-    typer.Option(
-        envvar=["DLR_PROD_REGISTRY", "PROD_REGISTRY"], metavar="HOST[:PORT]", help="Production's registry."
-    ),
+NoCache = Annotated[bool, typer.Option("--no-cache", envvar="DLR_NO_CACHE", help="Keep and use no such facts.")]
+
+_IMAGE = "[REGISTRY/]REPOSITORY[:TAG][@DIGEST]"
+Image = Annotated[str, typer.Argument(metavar="IMAGE", help=f"{_IMAGE}; without a registry it is --registry's.")]
+Images = Annotated[
+    list[str], typer.Argument(metavar="IMAGE…", help=f"{_IMAGE}; without a registry it is --registry's.")
 ]
-BuildOnly = Annotated[bool, typer.Option("--build-only", help="Build, and push nothing.")]
-PushOnly = Annotated[bool, typer.Option("--push-only", help="Push what was built before.")]
-AllTags = Annotated[bool, typer.Option("--all-tags", "-a", help="Pull every tag of the image.")]
-ShortName = Annotated[
-    bool,
-    typer.Option(
-        "--short-name/--no-short-name",
-        envvar="DLR_SHORT_NAME",
-        help="Also name it without the registry, like ducklake-backend:v1.",
-    ),
-]
+
+
+def cache_folder(chosen: Path | None) -> Path:
+    """Return the folder that was chosen, or else the one that the system has for such things."""
+    from platformdirs import user_cache_path
+
+    return chosen or user_cache_path("dlr")

@@ -24,8 +24,12 @@ def perform(
     if dry_run:
         list_steps(steps)
         return
-    with exclusive(cluster, deadline, terminal.once):
-        terminal.run(steps)
+    try:
+        with exclusive(cluster, deadline, terminal.once):
+            terminal.run(steps)
+    except KeyboardInterrupt:
+        terminal.note("what was done stays; run the command again to go on")
+        raise
 
 
 def list_steps(steps: Sequence[Step]) -> None:

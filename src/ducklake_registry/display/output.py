@@ -5,15 +5,18 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+import time
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from _typeshed import DataclassInstance
     from rich.console import RenderableType
+
+_FLUSH_SECONDS = 0.1
 
 R = TypeVar("R", bound="DataclassInstance")
 
@@ -24,6 +27,15 @@ class OutputFormat(StrEnum):
     TABLE = "table"
     JSON = "json"
     YAML = "yaml"
+
+
+class ListFormat(StrEnum):
+    """How a long list is written: JSON lines come one by one, before the list has ended."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+    JSONL = "jsonl"
 
 
 def emit(result: R, form: OutputFormat, picture: Callable[[R], RenderableType]) -> None:
@@ -39,6 +51,24 @@ def emit(result: R, form: OutputFormat, picture: Callable[[R], RenderableType]) 
         stdout().print(shown, soft_wrap=True if isinstance(shown, str) else None, markup=False)
     else:
         write_plain(plain(result), form)
+
+
+def write_json_lines(values: Iterable[Any]) -> None:
+    """Write plain data to stdout, each value as a line of JSON, seen by its reader within a moment."""
+    seen = time.monotonic()
+    for value in values:
+        sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+        if (now := time.monotonic()) - seen > _FLUSH_SECONDS:
+            sys.stdout.flush()
+            seen = now
+    sys.stdout.flush()
+
+
+def write_lines(lines: Iterable[bytes]) -> None:
+    """Write bytes to stdout as they come, each piece at once."""
+    for line in lines:
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
 
 
 def write_plain(value: Any, form: OutputFormat) -> None:
@@ -64,5 +94,5 @@ def plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, str):
-        return str(value)  # an enumeration's member is text to JSON, but not to YAML
+        return str(value)  # an enumeration's member, or a digest, is text to JSON, but not to YAML
     return value

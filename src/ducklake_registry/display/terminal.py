@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,7 @@ from rich.text import Text
 from ducklake_registry.waiting import spoken_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from rich.console import RenderableType
 
@@ -24,11 +26,15 @@ if TYPE_CHECKING:
 _QUIET_SECONDS = 5.0
 """Where there is no screen to redraw, what a step waits for is written this often at the most."""
 
+_ANY_WIDTH = 1000
+
 
 @cache
 def stdout() -> Console:
-    """Return the console for results."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    """Return the console for results; without a screen lines are as long as they like, for grep and its kind."""
+    if sys.stdout.isatty():
+        return Console(highlight=False)
+    return Console(highlight=False, soft_wrap=True, width=None if "COLUMNS" in os.environ else _ANY_WIDTH)
 
 
 class Terminal:
@@ -61,8 +67,8 @@ class Terminal:
         return outcome
 
     def _animated(self, title: str, work: Callable[[Report], str]) -> str:
-        with self._console.status(Text(title)) as status:
-            return work(lambda text: status.update(_line(title, text, self._console.width - 4)))
+        with self.working(title) as report:
+            return work(report)
 
     def _finished(self, mark: str, style: str, title: str, outcome: str, started: float) -> None:
         if not self._quiet:
@@ -74,6 +80,17 @@ class Terminal:
         """Show a line of what another program says, as it comes; it stays."""
         if not self._quiet:
             self._console.print(Text.from_ansi(line, style="dim"), soft_wrap=True)
+
+    @contextmanager
+    def working(self, title: str) -> Iterator[Report]:
+        """Show what is being looked at while the block lasts, and nothing of it on a screen afterwards."""
+        if self._quiet:
+            yield _nowhere
+        elif not self._console.is_terminal:
+            yield _Plain(self._console, title).report
+        else:
+            with self._console.status(Text(title)) as status:
+                yield lambda text: status.update(_line(title, text, self._console.width - 4))
 
     def note(self, text: str) -> None:
         """Tell something that a person should know, unless they asked for quiet."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ducklake_registry.display import units
 from ducklake_registry.errors import UsageError
 from ducklake_registry.workflows.build_and_push import PushedImage
 
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 
     from ducklake_registry.workflows.build_and_push import BuiltImage
     from ducklake_registry.workflows.pull import PulledImages
-
-_KILO = 1000
 
 
 def reference_line(result: PushedImage | BuiltImage) -> str:
@@ -52,20 +51,12 @@ def _outputs(result: PushedImage) -> str:
 
 def _summary(result: PushedImage) -> str:
     tags = ", ".join(f"`{tag}`" for tag in result.tags)
-    size = "" if result.size is None else _size(result.size)
+    size = "" if result.size is None else units.size(result.size)
     return (
         "| image | tags | digest | size |\n"
         "| --- | --- | --- | ---: |\n"
         f"| `{result.image}` | {tags} | `{result.digest}` | {size} |\n\n"
     )
-
-
-def _size(size: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if size < _KILO:
-            return f"{size:.3g} {unit}"
-        size /= _KILO
-    return f"{size:.3g} GB"
 
 
 def _append(path: Path, text: str, variable: str) -> None:
