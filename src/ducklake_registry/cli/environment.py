@@ -32,7 +32,9 @@ def deploy_kind(
             help="Image of the nodes. Default: kind's own, else a kindest/node that the engine has.",
         ),
     ] = None,
-    registry_image: options.RegistryImage = None,
+    registry_image: Annotated[
+        str | None, typer.Option(envvar="DLR_REGISTRY_IMAGE", metavar="IMAGE", help="Image of the registry.")
+    ] = None,
     config: options.ConfigFile = None,
     set_context: Annotated[
         bool, typer.Option("--set-context", help="Make the cluster your current kube context.")

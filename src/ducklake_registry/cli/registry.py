@@ -19,7 +19,16 @@ def register(app: typer.Typer) -> None:
 
 
 def deploy_registry(
-    registry_image: options.RegistryImage = None,
+    registry_image: Annotated[
+        str | None,
+        typer.Option(
+            "--registry-image",
+            "--image",
+            envvar="DLR_REGISTRY_IMAGE",
+            metavar="IMAGE",
+            help="Image of the registry.",
+        ),
+    ] = None,
     storage_size: options.StorageSize = None,
     storage_class: options.StorageClass = None,
     node_port: options.NodePort = None,
