@@ -135,6 +135,11 @@ def test_a_second_one_that_cannot_wait_says_who_is_at_work(environment: Environm
 
 def test_destroy_takes_all_away_and_can_be_run_again(fresh: Environment) -> None:
     assert fresh.run_dlr("deploy-kind").returncode == 0
+    _stopped_and_unmarked(fresh)
+    kept = fresh.run_dlr("deploy-kind")
+    assert kept.returncode == 3, kept.stderr
+    assert "holds volumes" in kept.stderr
+    assert fresh.nodes(), "what may hold images is not made anew"
     refused = fresh.run_dlr("destroy-kind")
     assert refused.returncode == 2, refused.stderr
     assert fresh.nodes(), "nothing goes without a yes"
@@ -167,6 +172,13 @@ def test_a_cluster_of_somebody_else_is_left_alone(fresh: Environment) -> None:
         assert done.returncode == 3, done.stderr
         assert "was not made by dlr" in done.stderr
     assert fresh.nodes()
+
+
+def _stopped_and_unmarked(environment: Environment) -> None:
+    """Leave the cluster as one that somebody made with kind alone looks after the machine was restarted."""
+    (node,) = environment.nodes()
+    run("docker", "exec", node, "rm", "/etc/dlr-environment")
+    run("docker", "stop", node)
 
 
 def _wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:

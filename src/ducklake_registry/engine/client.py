@@ -171,6 +171,15 @@ class Engine:
         """Return whether all these text files (path to content) are in a container, running or not."""
         return all(self._read(container, path) == text for path, text in files.items())
 
+    def has_anything_in(self, container: str, folder: str) -> bool:
+        """Return whether a folder of a container, running or not, is there and not empty."""
+        with contextlib.suppress(NotThere), translated():
+            chunks, _ = self._client.containers.get(container).get_archive(folder)
+            # The folder comes first; whatever is in it begins within the first piece.
+            with tarfile.open(fileobj=io.BytesIO(next(iter(chunks))), mode="r|") as archive:
+                return archive.next() is not None and archive.next() is not None
+        return False
+
     def write_files(self, container: str, files: Mapping[str, str]) -> bool:
         """Put text files (path to content) into a running container; return whether any was not so already."""
         missing = {path: text for path, text in files.items() if self._read(container, path) != text}

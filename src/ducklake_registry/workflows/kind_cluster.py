@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _MARK = {"/etc/dlr-environment": "This cluster was completed by dlr.\n"}
 """What is on the control plane's node of a cluster once all of `kind create cluster` was done."""
 
+_VOLUMES = "/var/local-path-provisioner"
+"""Where the storage class of kind keeps the volumes on a node."""
+
 _PATIENCE = 30.0
 """Seconds that an unfinished cluster has to show that it only needs a moment more."""
 
@@ -73,7 +76,7 @@ class KindCluster:
     def _complete(self, nodes: Sequence[Node], report: Report) -> str:
         """Finish a cluster that was not seen complete: whoever made it may have been stopped at any point.
 
-        One that comes up by itself is as good as made; any other holds nothing yet and is made anew.
+        One that comes up by itself is as good as made; any other is made anew, if it holds nothing yet.
         """
         try:
             if all(node.running for node in nodes):
@@ -83,8 +86,19 @@ class KindCluster:
         except (ClusterError, TimeoutExpired):
             report("it was left half made; making it anew")
         for node in nodes:
+            self._check_empty(node)
+        for node in nodes:
             self.engine.remove_container(node.name)
         return f"left half made before; {self._create(report)}"
+
+    def _check_empty(self, node: Node) -> None:
+        """See that a node has no volume: people make clusters with kind alone too, and images are in volumes."""
+        if self.engine.has_anything_in(node.name, _VOLUMES):
+            name = self.spec.name
+            raise ClusterError(
+                f"the cluster {name} does not come up, and its node {node.name} holds volumes",
+                hint=f"start it (docker start {node.name}), or give it up: dlr destroy-kind --name {name}",
+            )
 
     def _mark(self) -> None:
         self.engine.write_files(self.engine.nodes(self.spec.name)[0].name, _MARK)
