@@ -90,6 +90,15 @@ def test_the_environment_names_the_tag(project: Project, registry: RunningRegist
     assert tags(registry, project) == ["latest", "v3"]
 
 
+def test_production_gets_no_latest(project: Project, registry: RunningRegistry) -> None:
+    project.write(dlr__toml=f'image = "{project.image}"\ntag = ["v1", "v2"]\n')
+    done = project.dlr("build-and-push", "--prod", PROD_REGISTRY=registry.host)
+    assert done.returncode == 0, done.stderr
+    assert tags(registry, project) == ["v1", "v2"]
+    words = ("--registry", registry.host, "--tag", "latest")
+    fails(project, USAGE, "`latest` is no tag for production", words=words, PROD_REGISTRY=registry.host)
+
+
 def test_what_has_not_changed_is_neither_built_nor_pushed_again(
     project: Project, registry: RunningRegistry
 ) -> None:
