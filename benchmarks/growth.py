@@ -14,17 +14,17 @@ from pathlib import Path
 from benchmarks.lists import DLR, filled_registry, run, seconds
 
 PICTURE = Path(__file__).parents[1] / "docs/pictures/growth.png"
-TAGS = 10
 Measured = tuple[float, float]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1000, 5000])
+    parser.add_argument("--tags", type=int, default=10)
     options = parser.parse_args()
     found: dict[str, list[Measured]] = {}
     for size in options.sizes:
-        with filled_registry(size, TAGS) as registry, tempfile.TemporaryDirectory() as cache:
+        with filled_registry(size, options.tags) as registry, tempfile.TemporaryDirectory() as cache:
             whole = [*DLR, "--registry", registry.host]
             for name, words in (
                 ("all details, first run", whole),
@@ -36,7 +36,7 @@ def main() -> None:
                     found.setdefault(name, []).append(pool.submit(measure, words, cache).result())
                 taken, memory = found[name][-1]
                 print(f"{size:6} repositories  {name:28} {taken:7.2f} s  {memory:6.0f} MB", flush=True)
-    plot(options.sizes, found)
+    plot(options.sizes, options.tags, found)
 
 
 def measure(words: list[str], cache: str) -> Measured:
@@ -45,7 +45,7 @@ def measure(words: list[str], cache: str) -> Measured:
     return taken, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
 
 
-def plot(sizes: list[int], found: dict[str, list[Measured]]) -> None:
+def plot(sizes: list[int], tags: int, found: dict[str, list[Measured]]) -> None:
     import matplotlib as mpl
 
     mpl.use("agg")
@@ -56,7 +56,7 @@ def plot(sizes: list[int], found: dict[str, list[Measured]]) -> None:
         times.plot(sizes, [each[0] for each in measured], marker="o", label=name)
         memory.plot(sizes, [each[1] for each in measured], marker="o", label=name)
     for axes, label in ((times, "seconds"), (memory, "megabytes, at the most")):
-        axes.set(xlabel=f"repositories, {TAGS} images each", ylabel=label, ylim=(0, None), xlim=(0, None))
+        axes.set(xlabel=f"repositories, {tags} images each", ylabel=label, ylim=(0, None), xlim=(0, None))
         axes.grid(alpha=0.3)
     times.legend()
     PICTURE.parent.mkdir(parents=True, exist_ok=True)

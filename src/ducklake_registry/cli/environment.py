@@ -32,7 +32,9 @@ def deploy_kind(
             help="Image of the nodes. Default: kind's own, else a kindest/node that the engine has.",
         ),
     ] = None,
-    registry_image: options.RegistryImage = None,
+    registry_image: Annotated[
+        str | None, typer.Option(envvar="DLR_REGISTRY_IMAGE", metavar="IMAGE", help="Image of the registry.")
+    ] = None,
     config: options.ConfigFile = None,
     set_context: Annotated[
         bool, typer.Option("--set-context", help="Make the cluster your current kube context.")
@@ -54,8 +56,8 @@ def deploy_kind(
     from ducklake_registry.cli.running import perform
     from ducklake_registry.cluster.kind import KindSpec
     from ducklake_registry.cluster.kubeconfig import Kubeconfig
-    from ducklake_registry.display import Terminal
     from ducklake_registry.display.next_steps import after_deploy_kind
+    from ducklake_registry.display.terminal import Terminal
     from ducklake_registry.engine import Engine
     from ducklake_registry.manifests import RegistrySpec
     from ducklake_registry.waiting import Deadline
@@ -86,7 +88,7 @@ def destroy_kind(
     from ducklake_registry.cli.running import confirm, perform
     from ducklake_registry.cluster.kind import KindSpec
     from ducklake_registry.cluster.kubeconfig import Kubeconfig
-    from ducklake_registry.display import Terminal
+    from ducklake_registry.display.terminal import Terminal
     from ducklake_registry.engine import Engine
     from ducklake_registry.waiting import Deadline
     from ducklake_registry.workflows.removal import DestroyKind
@@ -118,7 +120,7 @@ def status(
 
     from ducklake_registry.cluster.client import Cluster
     from ducklake_registry.cluster.kubeconfig import Kubeconfig
-    from ducklake_registry.display import emit
+    from ducklake_registry.display.output import emit
     from ducklake_registry.display.status import status_picture
     from ducklake_registry.reports.status import look
 

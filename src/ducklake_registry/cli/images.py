@@ -61,7 +61,8 @@ def build_and_push(
 
     from ducklake_registry.cli.building import Goal, build_options, moment, plan, read_labels
     from ducklake_registry.cli.running import list_steps
-    from ducklake_registry.display import Terminal, emit
+    from ducklake_registry.display.output import emit
+    from ducklake_registry.display.terminal import Terminal
     from ducklake_registry.display.transferred import reference_line, tell_github
     from ducklake_registry.engine import BuildContext, Engine
     from ducklake_registry.reference import Repository
@@ -112,7 +113,8 @@ def pull_from_registry(
     from contextlib import closing
 
     from ducklake_registry.cli.running import list_steps
-    from ducklake_registry.display import Terminal, emit
+    from ducklake_registry.display.output import emit
+    from ducklake_registry.display.terminal import Terminal
     from ducklake_registry.display.transferred import pulled_lines
     from ducklake_registry.engine import Engine
     from ducklake_registry.oci import Platform
@@ -135,18 +137,24 @@ def list_registry_images(
     pattern: Annotated[
         str, typer.Argument(metavar="[REPOSITORY-PATTERN]", help="Like 'team/*'; * stands for slashes too.")
     ] = "*",
-    tags: Annotated[bool, typer.Option("--tags/--no-tags", help="Images, or only their repositories.")] = True,
+    tags: Annotated[
+        bool, typer.Option("--tags/--no-tags", envvar="DLR_TAGS", help="Images, or only their repositories.")
+    ] = True,
     details: Annotated[
         bool | None,
         typer.Option(
             "--details/--no-details",
+            envvar="DLR_DETAILS",
             help="Whole digests and all platforms; or names alone, which is fastest.",
             show_default=False,
         ),
     ] = None,
-    sort: Annotated[Sort, typer.Option(help="Sizes and times begin with the largest and newest.")] = Sort.NAME,
+    sort: Annotated[
+        Sort, typer.Option(envvar="DLR_SORT", help="Sizes and times begin with the largest and newest.")
+    ] = Sort.NAME,
     limit: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Only the first N.", show_default=False)
+        int | None,
+        typer.Option(envvar="DLR_LIMIT", min=1, metavar="N", help="Only the first N.", show_default=False),
     ] = None,
     fixed_tags: Annotated[
         bool,
@@ -187,7 +195,7 @@ def inspect(
             envvar="DLR_PLATFORM", metavar="OS/ARCH[/VARIANT]", help="One of an index.", show_default=False
         ),
     ] = None,
-    raw: Annotated[bool, typer.Option("--raw", help="The manifest's own bytes.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", envvar="DLR_RAW", help="The manifest's own bytes.")] = False,
     output: options.Output = OutputFormat.TABLE,
 ) -> None:
     """Show an image from near: manifest, platforms, config, layers with what made them, referrers.
@@ -212,7 +220,12 @@ def delete_image(
     connection: Connection,
     images: options.Images,
     tag_only: Annotated[
-        bool, typer.Option("--tag-only", help="Delete the tag and leave the image (distribution 3, not 2.8).")
+        bool,
+        typer.Option(
+            "--tag-only",
+            envvar="DLR_TAG_ONLY",
+            help="Delete the tag and leave the image (distribution 3, not 2.8).",
+        ),
     ] = False,
     context: options.Context = None,
     kubeconfig: options.KubeconfigFiles = None,
@@ -226,8 +239,7 @@ def delete_image(
     """
     from ducklake_registry.cli.deletion import look, seen
     from ducklake_registry.cli.running import confirm
-    from ducklake_registry.display import Terminal
-    from ducklake_registry.display.terminal import stdout
+    from ducklake_registry.display.terminal import Terminal, stdout
     from ducklake_registry.workflows.delete_images import DeleteImages
 
     terminal = Terminal(quiet=quiet)

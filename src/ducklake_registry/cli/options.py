@@ -142,9 +142,6 @@ HostPort = Annotated[
         envvar="DLR_HOST_PORT", min=1, max=65535, help="Port of this machine that leads to the registry."
     ),
 ]
-RegistryImage = Annotated[
-    str | None, typer.Option(envvar="DLR_REGISTRY_IMAGE", metavar="IMAGE", help="Image of the registry.")
-]
 StorageSize = Annotated[
     str | None,
     typer.Option(

@@ -19,7 +19,16 @@ def register(app: typer.Typer) -> None:
 
 
 def deploy_registry(
-    registry_image: options.RegistryImage = None,
+    registry_image: Annotated[
+        str | None,
+        typer.Option(
+            "--registry-image",
+            "--image",
+            envvar="DLR_REGISTRY_IMAGE",
+            metavar="IMAGE",
+            help="Image of the registry.",
+        ),
+    ] = None,
     storage_size: options.StorageSize = None,
     storage_class: options.StorageClass = None,
     node_port: options.NodePort = None,
@@ -42,9 +51,8 @@ def deploy_registry(
     from ducklake_registry.cli.running import perform
     from ducklake_registry.cluster.client import Cluster
     from ducklake_registry.cluster.kubeconfig import Kubeconfig
-    from ducklake_registry.display import Terminal
     from ducklake_registry.display.changes import changes
-    from ducklake_registry.display.terminal import stdout
+    from ducklake_registry.display.terminal import Terminal, stdout
     from ducklake_registry.manifests import RegistrySpec
     from ducklake_registry.waiting import Deadline
     from ducklake_registry.workflows.deploy_registry import DeployRegistry
@@ -82,7 +90,7 @@ def clean_registry(
     from ducklake_registry.cli.running import confirm, perform
     from ducklake_registry.cluster.client import Cluster
     from ducklake_registry.cluster.kubeconfig import Kubeconfig
-    from ducklake_registry.display import Terminal
+    from ducklake_registry.display.terminal import Terminal
     from ducklake_registry.waiting import Deadline
     from ducklake_registry.workflows.removal import CleanRegistry
 
@@ -115,7 +123,7 @@ def registry_status(
 
     from ducklake_registry.cluster.client import Cluster
     from ducklake_registry.cluster.kubeconfig import Kubeconfig
-    from ducklake_registry.display import emit
+    from ducklake_registry.display.output import emit
     from ducklake_registry.display.registry_status import registry_status_picture as picture
     from ducklake_registry.reports.registry_status import look
 
@@ -149,8 +157,8 @@ def logs(
     from ducklake_registry.cluster.client import Cluster
     from ducklake_registry.cluster.kubeconfig import Kubeconfig
     from ducklake_registry.cluster.logs import Excerpt, Log
-    from ducklake_registry.display import Terminal
     from ducklake_registry.display.output import write_lines
+    from ducklake_registry.display.terminal import Terminal
     from ducklake_registry.manifests import names
 
     log = Log(Cluster(context, Kubeconfig.parse(kubeconfig)), namespace, names.DEPLOYMENT)
@@ -175,7 +183,7 @@ def port_forward(
     from ducklake_registry.cluster.client import Cluster
     from ducklake_registry.cluster.forward import Forwarding
     from ducklake_registry.cluster.kubeconfig import Kubeconfig
-    from ducklake_registry.display import Terminal
+    from ducklake_registry.display.terminal import Terminal
     from ducklake_registry.manifests import names
 
     cluster = Cluster(context, Kubeconfig.parse(kubeconfig))

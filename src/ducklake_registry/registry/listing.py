@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Key_contra = TypeVar("Key_contra", contravariant=True)
 Value = TypeVar("Value")
 
+_SHORT = len("sha256:") + 12
 _NOTHING_BEHIND = "nothing is behind the tag: it was deleted just now, or its manifest is lost"
 
 
@@ -251,7 +252,7 @@ def _with_configs(client: RegistryClient, readings: Iterable[_Reading], known: K
         elif isinstance(found, bytes):
             _add_config(reading, config, found)
         elif isinstance(found, NotFound):
-            reading.problem = f"its config {config.digest} is not there"
+            reading.problem = f"its config {config.digest[:_SHORT]}… is not there"
         elif found:
             reading.problem = found.message
 
