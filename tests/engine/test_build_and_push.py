@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ducklake_registry.errors import NotFound
+from ducklake_registry.errors import NotFound, TimeoutExpired
 from ducklake_registry.oci import Manifest
+from ducklake_registry.reference import Repository, Tag
+from ducklake_registry.registry import RegistryClient
+from ducklake_registry.step import silent
+from ducklake_registry.workflows.build_and_push import ImageNames, PushImage
 from tests.engine.conftest import docker, docker_inspect
 from tests.registry import programs
 
@@ -84,6 +88,15 @@ def test_the_environment_names_the_tag(project: Project, registry: RunningRegist
     done = project.dlr("build-and-push", "--registry", registry.host, IMAGE_TAG="v3")
     assert done.returncode == 0, done.stderr
     assert tags(registry, project) == ["latest", "v3"]
+
+
+def test_production_gets_no_latest(project: Project, registry: RunningRegistry) -> None:
+    project.write(dlr__toml=f'image = "{project.image}"\ntag = ["v1", "v2"]\n')
+    done = project.dlr("build-and-push", "--prod", PROD_REGISTRY=registry.host)
+    assert done.returncode == 0, done.stderr
+    assert tags(registry, project) == ["v1", "v2"]
+    words = ("--registry", registry.host, "--tag", "latest")
+    fails(project, USAGE, "`latest` is no tag for production", words=words, PROD_REGISTRY=registry.host)
 
 
 def test_what_has_not_changed_is_neither_built_nor_pushed_again(
@@ -369,3 +382,29 @@ def wait_until(condition: object, seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_registry_that_goes_before_the_push(
+    project: Project, engine: Engine, registry_folder: Path, tmp_path: Path, comes_back: bool
+) -> None:
+    assert project.dlr("build-and-push", "--build-only", "--tag", "v1").returncode == 0
+    port, storage, before = programs.free_port(), tmp_path / "storage", names(project)
+    image = ImageNames(Repository(project.image), (Tag("v1"), Tag("latest")))
+    with RegistryClient(f"localhost:{port}", auth=None) as client:
+        reach, push = PushImage(engine, client, image, patience=30 if comes_back else 0.5).steps()
+        with programs.running("3.1", registry_folder, storage=storage, port=port):
+            assert reach.run(silent) == "answers"
+        if not comes_back:
+            with pytest.raises(TimeoutExpired, match=f"last seen: cannot reach localhost:{port}"):
+                push.run(silent)
+            assert names(project) == before, "the names that were given for the push are taken back"
+            return
+        outcome: list[str] = []
+        thread = threading.Thread(target=lambda: outcome.append(push.run(silent)))
+        thread.start()
+        time.sleep(2.5)
+        with programs.running("3.1", registry_folder, storage=storage, port=port) as registry:
+            thread.join()
+            assert outcome == ["pushed"]
+            assert tags(registry, project) == ["latest", "v1"]

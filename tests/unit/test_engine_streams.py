@@ -34,6 +34,7 @@ def test_layers_are_summed_up_and_those_that_move_shown() -> None:
         ("dial tcp 127.0.0.1:5000: connect: connection refused", ConnectionBroken, "registry-status"),
         ("unexpected EOF", ConnectionBroken, "registry-status"),
         ("received unexpected HTTP status: 503 Service Unavailable", ConnectionBroken, "registry-status"),
+        ("received unexpected HTTP status: 500 Internal Server Error", EngineError, "may be full"),
         ("unauthorized: authentication required", Unauthorized, "docker login h:5000"),
         ("no basic auth credentials", Unauthorized, "docker login h:5000"),
         ("denied: requested access to the resource is denied", Denied, "may not"),

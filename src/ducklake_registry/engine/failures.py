@@ -13,9 +13,9 @@ _PASSING = (
     "TLS handshake timeout",
     "Client.Timeout",
     "use of closed network connection",
-    "received unexpected HTTP status: 50",
-    "Bad Gateway",
-    "Service Unavailable",
+    "HTTP status: 502",
+    "HTTP status: 503",
+    "HTTP status: 504",
 )
 
 
@@ -43,6 +43,10 @@ def registry_failure(what: str, registry: str, said: str) -> DlrError:  # noqa: 
         return NotFound(message, f"see what is there: dlr list-registry-images --registry {registry}")
     if "no space left" in said:
         return EngineError(message, "the disk is full: `docker system prune` frees the engine's")
+    if "HTTP status: 500" in said:  # the engine has asked five times by then
+        return EngineError(
+            message, "the registry failed within; its volume may be full: dlr registry-status, dlr logs"
+        )
     if any(each in said for each in _PASSING):
         return ConnectionBroken(
             message, "the engine reaches the registry from where it runs; see `dlr registry-status`"

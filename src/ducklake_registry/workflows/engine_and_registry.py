@@ -54,7 +54,7 @@ def login_of(client: RegistryClient) -> Login:
 def persistently(work: Callable[[], T], client: RegistryClient, patience: float, report: Report) -> T:
     """Do what can be done again with a registry; when the registry goes away, await it and do so.
 
-    Raises TimeoutExpired when the registry does not come back within `patience` seconds, else what `work` raises.
+    Raises TimeoutExpired when it does not come back within `patience` seconds, else what `work` raises at last.
     """
     for _ in range(_ATTEMPTS - 1):
         try:
