@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol, cast
@@ -52,22 +52,6 @@ class Content(Protocol):
 
     def pieces(self, start: int, end: int) -> Iterator[bytes | memoryview]:
         """Give the bytes from `start` up to before `end`, piece by piece."""
-
-
-@dataclass(frozen=True, slots=True)
-class InMemory:
-    """Content that is small enough to be kept."""
-
-    content: bytes = field(repr=False)
-
-    @property
-    def size(self) -> int:
-        """How many bytes there are."""
-        return len(self.content)
-
-    def pieces(self, start: int, end: int) -> Iterator[bytes | memoryview]:
-        """Give the bytes from `start` up to before `end`."""
-        yield memoryview(self.content)[start:end]
 
 
 @dataclass(frozen=True, slots=True)
