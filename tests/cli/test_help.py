@@ -41,6 +41,8 @@ EXPECTED = {
     "destroy-kind": {"--timeout", "--dry-run", "--yes", "--verbose", "--quiet", "--kubeconfig"},
     "status": {"--context", "--kubeconfig", "--output"},
     "registry-status": {"--registry", "--context", "--kubeconfig", "--namespace", "--output"},
+    "save": {"--registry", "--timeout", "--dry-run", "--output", "--quiet"},
+    "load": {"--registry", "--timeout", "--dry-run", "--output", "--quiet"},
     "logs": {"--context", "--kubeconfig", "--namespace", "--quiet"},
     "port-forward": {"--context", "--kubeconfig", "--namespace", "--quiet"},
     "deploy-registry": {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ducklake_registry.errors import DigestMismatch, NotFound, UsageError
@@ -21,6 +21,7 @@ from ducklake_registry.layout import (
     gather,
     opened,
 )
+from ducklake_registry.reference import Tag
 from ducklake_registry.registry.parallel import in_parallel
 from ducklake_registry.registry.uploads import Uploaded
 
@@ -105,8 +106,9 @@ def save(
     """
     files = _files(target)
     files.check()
+    reference = _tagged(reference)
     repository = reference.repository
-    root = client.manifest(repository, reference.target or "latest").descriptor
+    root = client.manifest(repository, str(reference.target)).descriptor
     image = gather(lambda descriptor: client.manifest(repository, descriptor.digest), root, platform)
     names = _names(reference)
     if dry_run:
@@ -136,8 +138,10 @@ def load(
     blob that it gets, so that a damaged one ends here. Raises UsageError for files that are damaged, NotFound,
     DigestMismatch.
     """
+    reference = _tagged(reference)
     with opened(source) as layout:
         image = gather(layout.manifest, layout.image(name), platform)
+        _check_digest(image, reference, source)
         parts = [(blob, layout.part(blob)) for blob in image.blobs]
         if dry_run:
             return Transfer(image.root.digest, image.size, _missing(client, reference, image))
@@ -161,6 +165,16 @@ def _files(target: Path) -> LayoutFolder | LayoutArchive:
     if target.exists():
         raise UsageError(f"{target} is there, and is no folder", "name a folder, or a file with .tar at its end")
     return LayoutFolder(target)
+
+
+def _tagged(reference: Reference) -> Reference:
+    """Take `latest` where nothing is said, as every tool does."""
+    return reference if reference.target else replace(reference, tag=Tag("latest"))
+
+
+def _check_digest(image: Image, reference: Reference, source: Path) -> None:
+    if reference.digest not in (None, image.root.digest):
+        raise UsageError(f"the image in {source} is {image.root.digest}, not {reference.digest}")
 
 
 def _names(reference: Reference) -> dict[str, str]:
