@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ducklake_registry.errors import NotFound
-from ducklake_registry.oci import Descriptor, Index, Manifest, Platform, media_types
+from ducklake_registry.oci import Descriptor, ImageConfig, Index, Manifest, Platform, media_types
 
 if TYPE_CHECKING:
     from ducklake_registry.reference import Digest
 
 Read = Callable[[Descriptor], Manifest | Index]
 """Reads a manifest or an index, verified, from wherever the image is."""
+
+ReadConfig = Callable[[Descriptor], bytes]
+"""Reads the config of an image, verified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +43,17 @@ class Image:
         return found[0] if len(found) == 1 else None
 
 
-def gather(read: Read, root: Descriptor, platform: Platform | None) -> Image:
+def gather(read: Read, config: ReadConfig, root: Descriptor, platform: Platform | None) -> Image:
     """Collect what an image consists of; of an index every platform, or the one that is wanted.
 
-    Raises NotFound where the wanted platform is not in it.
+    `config` reads the config of an image that is for one platform only. Raises NotFound where the wanted
+    platform is not in it.
     """
     top = read(root)
     if isinstance(top, Index) and platform:
         top = read(_choose(top, platform))
+    elif platform:
+        _check_platform(top, config, platform)
     manifests: dict[Digest, Manifest | Index] = {}
     _collect(read, top, manifests)
     found = [manifest for manifest in manifests.values() if isinstance(manifest, Manifest)]
@@ -73,5 +79,18 @@ def _choose(index: Index, platform: Platform) -> Descriptor:
     for entry in index.manifests:
         if entry.platform and entry.platform.matches(platform):
             return entry
-    there = ", ".join(str(entry.platform) for entry in index.manifests if entry.platform)
-    raise NotFound(f"the image is not made for {platform}", f"it is there for {there}" if there else None)
+    raise _other_platforms(platform, [str(entry.platform) for entry in index.manifests if entry.platform])
+
+
+def _check_platform(manifest: Manifest | Index, read: ReadConfig, wanted: Platform) -> None:
+    """Hold the platform that an image's own config tells against the one that is wanted."""
+    if isinstance(manifest, Manifest) and manifest.config.media_type in media_types.CONFIGS:
+        own = ImageConfig.parse(read(manifest.config)).platform
+        if not own.matches(wanted):
+            raise _other_platforms(wanted, [str(own)])
+
+
+def _other_platforms(wanted: Platform, there: list[str]) -> NotFound:
+    known = [each for each in there if each not in ("", "unknown/unknown")]
+    hint = f"it is there for {', '.join(known)}" if known else None
+    return NotFound(f"the image is not made for {wanted}", hint)

@@ -48,15 +48,24 @@ class Layout:
 
     def manifest(self, descriptor: Descriptor) -> Manifest | Index:
         """Read a manifest or an index, verified; raises UsageError."""
-        raw = read_small(self.part(descriptor), str(descriptor.digest))
-        if Digest.of(raw, descriptor.digest.algorithm) != descriptor.digest:
-            raise UsageError(
-                f"{self.path} is damaged: {descriptor.digest} has the digest {Digest.of(raw)}", "save it again"
-            )
+        raw = self._small(descriptor)
         try:
             return parse_manifest(raw, descriptor.media_type, descriptor.digest)
         except InvalidAnswer as error:
             raise UsageError(f"{self.path}: {error.message}", error.hint) from error
+
+    def config(self, descriptor: Descriptor) -> bytes:
+        """Read an image's config, verified; raises UsageError."""
+        return self._small(descriptor)
+
+    def _small(self, descriptor: Descriptor) -> bytes:
+        raw = read_small(self.part(descriptor), str(descriptor.digest))
+        actual = Digest.of(raw, descriptor.digest.algorithm)
+        if actual != descriptor.digest:
+            raise UsageError(
+                f"{self.path} is damaged: {descriptor.digest} has the digest {actual}", "save it again"
+            )
+        return raw
 
     def image(self, name: str | None = None) -> Descriptor:
         """Choose an image by its name; without one there may be but one. Raises UsageError."""
@@ -64,7 +73,8 @@ class Layout:
         if len(found) == 1:
             return found[0]
         names = ", ".join(image.annotations.get(REF_NAME, str(image.digest)) for image in self.images) or "none"
-        raise UsageError(f"{self.path} has {len(found)} images {f'called {name}' if name else ''}: {names}")
+        called = f" called {name}" if name else ""
+        raise UsageError(f"{self.path} has {len(found)} images{called}: {names}", "choose one with --select")
 
 
 @contextmanager

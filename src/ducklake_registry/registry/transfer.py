@@ -109,7 +109,12 @@ def save(
     reference = _tagged(reference)
     repository = reference.repository
     root = client.manifest(repository, str(reference.target)).descriptor
-    image = gather(lambda descriptor: client.manifest(repository, descriptor.digest), root, platform)
+    image = gather(
+        lambda manifest: client.manifest(repository, manifest.digest),
+        lambda config: client.small_blob(repository, config),
+        root,
+        platform,
+    )
     names = _names(reference)
     if dry_run:
         return Transfer(image.root.digest, image.size, files.missing(image, names))
@@ -140,7 +145,7 @@ def load(
     """
     reference = _tagged(reference)
     with opened(source) as layout:
-        image = gather(layout.manifest, layout.image(name), platform)
+        image = gather(layout.manifest, layout.config, layout.image(name), platform)
         _check_digest(image, reference, source)
         parts = [(blob, layout.part(blob)) for blob in image.blobs]
         if dry_run:
