@@ -110,8 +110,8 @@ class ArchiveStore:
         """Go on with an archive that was begun for the same image, else begin anew."""
         if not self._is_begun():
             os.ftruncate(self.descriptor, 0)
-            os.ftruncate(self.descriptor, self.plan.size)
         check_room(self.path, self.missing(image))
+        os.ftruncate(self.descriptor, self.plan.size)
         write_at(self.descriptor, self.plan.head, 0)
 
     def missing(self, image: Image) -> int:
