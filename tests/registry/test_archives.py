@@ -19,7 +19,7 @@ import pytest
 from ducklake_registry.errors import Busy, DigestMismatch, NotFound, RegistryUnreachable, UsageError
 from ducklake_registry.oci import Descriptor, Manifest, Platform, media_types
 from ducklake_registry.reference import Digest, Reference
-from ducklake_registry.registry import RegistryClient, Retry, load, save
+from ducklake_registry.registry import RegistryClient, Retry, load, save, tls_context
 from tests.registry.faults import Request, faulty_server
 from tests.registry.images import layer_of, manifest_of, push_image, push_index
 from tests.registry.test_interop import need, run
@@ -27,6 +27,8 @@ from tests.registry.test_interop import need, run
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from tests.registry.programs import RunningRegistry
 
 pytestmark = pytest.mark.registry
 
@@ -186,6 +188,22 @@ class TestSaving:
 
         assert "another dlr is writing" in refused[0].message
         assert load(client, tmp_path / "image.tar", named(client, repository, "v2")).moved == 0
+
+
+def test_a_layer_of_many_pieces_goes_up_with_and_without_tls(
+    client: RegistryClient, with_tls: RunningRegistry, repository: str, tmp_path: Path
+) -> None:
+    layer = os.urandom(9_000_001)
+    docker_archive(tmp_path / "old.tar", layer)
+    context = tls_context(ca_file=with_tls.ca_file)
+
+    with with_tls.client(verify=context) as secure:
+        for each in (client, secure):
+            load(each, tmp_path / "old.tar", named(each, repository))
+            manifest = each.manifest(repository, "v1")
+            assert isinstance(manifest, Manifest)
+            with each.blob(repository, manifest.layers[0]) as blob:
+                assert b"".join(map(bytes, blob)) == layer
 
 
 class TestInterruptions:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ducklake_registry.layout.archive import LayoutArchive
-from ducklake_registry.layout.content import PIECE, REF_NAME, FilePart, InMemory, Part
+from ducklake_registry.layout.content import PIECE, REF_NAME, FilePart, FileSlice, InMemory, Part
 from ducklake_registry.layout.files import Incoming, Store
 from ducklake_registry.layout.image import Image, gather
 from ducklake_registry.layout.plan import CONTAINERD_NAME
@@ -15,6 +15,7 @@ __all__ = [
     "PIECE",
     "REF_NAME",
     "FilePart",
+    "FileSlice",
     "Image",
     "InMemory",
     "Incoming",

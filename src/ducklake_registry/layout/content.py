@@ -11,6 +11,7 @@ from ducklake_registry.reference import Digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import FileIO
     from pathlib import Path
 
 # Bytes read, hashed and written at once: small enough to stay in the processor's cache all the while. Measured
@@ -24,6 +25,26 @@ REF_NAME = "org.opencontainers.image.ref.name"
 _SMALL = 4 * 1024 * 1024
 
 
+# What the kernel is asked to send at once: few calls, and still a progress that moves.
+_SLICE = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class FileSlice:
+    """Bytes of an open file that a connection may have the kernel send, without copying them here."""
+
+    file: FileIO
+    offset: int
+    size: int
+
+    def __len__(self) -> int:
+        return self.size
+
+    def pieces(self) -> Iterator[memoryview]:
+        """Give the bytes for those who must see them; each piece is overwritten by the next."""
+        return _pieces(self.file, self.offset, self.offset + self.size)
+
+
 @dataclass(frozen=True, slots=True)
 class FilePart:
     """`size` bytes of a file from `offset` on: a whole file, or a member of a tar archive."""
@@ -34,12 +55,16 @@ class FilePart:
 
     def pieces(self, start: int, end: int) -> Iterator[bytes | memoryview]:
         """Give the bytes from `start` up to before `end`; each piece is overwritten by the next."""
-        buffer = memoryview(bytearray(min(PIECE, max(end - start, 0))))
         with self.path.open("rb", buffering=0) as file:
-            file.seek(self.offset + start)
-            while start < end and (count := file.readinto(buffer[: end - start])):
-                start += count
-                yield buffer[:count]
+            yield from _pieces(file, self.offset + start, self.offset + end)
+
+    def slices(self, start: int, end: int) -> Iterator[FileSlice]:
+        """Give the bytes from `start` up to before `end` without reading them."""
+        with self.path.open("rb", buffering=0) as file:
+            while start < end:
+                size = min(_SLICE, end - start)
+                yield FileSlice(file, self.offset + start, size)
+                start += size
 
     def read(self) -> bytes:
         """Read everything; for what is small."""
@@ -75,6 +100,14 @@ class InMemory:
 
 Part = FilePart | InMemory
 """Where the bytes of a blob are."""
+
+
+def _pieces(file: FileIO, start: int, end: int) -> Iterator[memoryview]:
+    buffer = memoryview(bytearray(min(PIECE, max(end - start, 0))))
+    file.seek(start)
+    while start < end and (count := file.readinto(buffer[: end - start])):
+        start += count
+        yield buffer[:count]
 
 
 def read_small(part: Part, what: str) -> bytes:
