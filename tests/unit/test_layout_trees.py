@@ -36,9 +36,7 @@ class Tree:
         return manifest
 
     def image(self, root: Manifest | Index) -> Image:
-        return gather(
-            lambda each: self.manifests[each.digest], lambda each: self.blobs[each.digest], root.descriptor, None
-        )
+        return gather(lambda each: self.manifests[each.digest], root.descriptor, None)
 
 
 @st.composite
@@ -94,7 +92,7 @@ def write_part(files: LayoutFolder | LayoutArchive, tree: Tree, image: Image, wh
 
 def read(path: Path) -> tuple[Image, dict[Digest, bytes]]:
     with opened(path) as layout:
-        image = gather(layout.manifest, layout.config, layout.image(), None)
+        image = gather(layout.manifest, layout.image(), None)
         return image, {blob.digest: layout.part(blob).read() for blob in image.blobs}
 
 

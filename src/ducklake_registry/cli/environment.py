@@ -46,17 +46,18 @@ def deploy_kind(
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Make the laptop's environment: a kind cluster with a registry at localhost:5000.
+    """Make a kind cluster with a registry at localhost:5000.
 
-    Run again it repairs what is missing and leaves the rest as it is.
+    Pods pull from it under the name that the laptop pushes to. Run again it repairs what is missing and
+    leaves the rest as it is.
 
     Example: dlr deploy-kind --workers 1
     """
     from ducklake_registry.cli.running import perform
     from ducklake_registry.cluster.kind import KindSpec
     from ducklake_registry.cluster.kubeconfig import Kubeconfig
-    from ducklake_registry.display import Terminal
     from ducklake_registry.display.next_steps import after_deploy_kind
+    from ducklake_registry.display.terminal import Terminal
     from ducklake_registry.engine import Engine
     from ducklake_registry.manifests import RegistrySpec
     from ducklake_registry.waiting import Deadline
@@ -80,14 +81,14 @@ def destroy_kind(
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Delete the laptop's cluster with everything in it, the images too.
+    """Delete that cluster with all that is in it, the images too.
 
     Example: dlr destroy-kind --yes
     """
     from ducklake_registry.cli.running import confirm, perform
     from ducklake_registry.cluster.kind import KindSpec
     from ducklake_registry.cluster.kubeconfig import Kubeconfig
-    from ducklake_registry.display import Terminal
+    from ducklake_registry.display.terminal import Terminal
     from ducklake_registry.engine import Engine
     from ducklake_registry.waiting import Deadline
     from ducklake_registry.workflows.removal import DestroyKind
@@ -109,7 +110,9 @@ def status(
     watch: options.Watch = False,
     output: options.Output = OutputFormat.TABLE,
 ) -> None:
-    """Show all services in the cluster: nodes, workloads, ports, claims, recent warnings.
+    """Show all services in the cluster.
+
+    Nodes, workloads, ports, claims and recent warnings.
 
     Example: dlr status --watch
     """
@@ -117,7 +120,7 @@ def status(
 
     from ducklake_registry.cluster.client import Cluster
     from ducklake_registry.cluster.kubeconfig import Kubeconfig
-    from ducklake_registry.display import emit
+    from ducklake_registry.display.output import emit
     from ducklake_registry.display.status import status_picture
     from ducklake_registry.reports.status import look
 

@@ -67,7 +67,8 @@ def load(
 
 
 def _transfer(work: SaveImage | LoadImage, output: OutputFormat, *, quiet: bool) -> None:
-    from ducklake_registry.display import Terminal, emit
+    from ducklake_registry.display.output import emit
+    from ducklake_registry.display.terminal import Terminal
     from ducklake_registry.display.transfer import digest, moved, would_move
 
     done = Terminal(quiet=quiet).follow(work.title, work.run, would_move if work.dry_run else moved)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from io import FileIO
     from pathlib import Path
 
-# Bytes read, hashed and written at once: small enough to stay in the processor's cache all the while. Measured
-# with benchmarks/transfer.py, pieces of a megabyte take half as much processor time again, and those of half this size a tenth.
+# Bytes read, hashed and written at once: small enough to stay in the processor's cache all the while. By
+# measurement pieces of a megabyte take half as much processor time again, and those of half this size a tenth.
 PIECE = 512 * 1024
 
 REF_NAME = "org.opencontainers.image.ref.name"

@@ -43,16 +43,16 @@ class Image:
         return found[0] if len(found) == 1 else None
 
 
-def gather(read: Read, config: ReadConfig, root: Descriptor, platform: Platform | None) -> Image:
+def gather(read: Read, root: Descriptor, platform: Platform | None, config: ReadConfig | None = None) -> Image:
     """Collect what an image consists of; of an index every platform, or the one that is wanted.
 
-    `config` reads the config of an image that is for one platform only. Raises NotFound where the wanted
-    platform is not in it.
+    With `config` the wanted platform is also held against that of an image which is for one only. Raises
+    NotFound where the wanted platform is not there.
     """
     top = read(root)
     if isinstance(top, Index) and platform:
         top = read(_choose(top, platform))
-    elif platform:
+    elif platform and config:
         _check_platform(top, config, platform)
     manifests: dict[Digest, Manifest | Index] = {}
     _collect(read, top, manifests)

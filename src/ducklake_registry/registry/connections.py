@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from ducklake_registry.layout import FileSlice
 
 if TYPE_CHECKING:
+    import socket
     import ssl
     from collections.abc import Callable, Iterable
 
@@ -135,6 +136,12 @@ class Connections:
             connection.close()
             raise
         return Exchange(response, lambda reusable: self._give_back(origin, connection, reusable))
+
+    def socket(self, origin: Origin, timeout: float) -> socket.socket:
+        """Connect, for somebody who speaks HTTP on his own and closes it himself; raises OSError."""
+        connection = self._connect(origin, timeout)
+        connection.connect()
+        return connection.sock
 
     def close(self) -> None:
         """Close what is idle now, and what is in use when it is given back."""

@@ -111,9 +111,9 @@ def save(
     root = client.manifest(repository, str(reference.target)).descriptor
     image = gather(
         lambda manifest: client.manifest(repository, manifest.digest),
-        lambda config: client.small_blob(repository, config),
         root,
         platform,
+        lambda config: client.small_blob(repository, config),
     )
     names = _names(reference)
     if dry_run:
@@ -145,7 +145,7 @@ def load(
     """
     reference = _tagged(reference)
     with opened(source) as layout:
-        image = gather(layout.manifest, layout.config, layout.image(name), platform)
+        image = gather(layout.manifest, layout.image(name), platform, layout.config)
         _check_digest(image, reference, source)
         parts = [(blob, layout.part(blob)) for blob in image.blobs]
         if dry_run:
