@@ -1,4 +1,4 @@
-"""Compare saving and loading a large image with crane, skopeo and oras, in turns against one registry.
+"""Compare saving and loading a large image with crane, skopeo, oras and regctl, in turns against one registry.
 
 The image is that of seed.py --large; every round loads into a new repository, so that all bytes go up.
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import shutil
 import statistics
 import subprocess
@@ -23,37 +24,34 @@ if TYPE_CHECKING:
 
 IMAGE = "bench/large:v1"
 
-SAVE = """
-import sys
-from pathlib import Path
-from ducklake_registry.reference import Reference
-from ducklake_registry.registry import RegistryClient, load, save
-what, registry, name, folder = sys.argv[1:]
-with RegistryClient(registry) as client:
-    function = {"save": lambda: save(client, Reference.parse(name), Path(folder)),
-                "load": lambda: load(client, Path(folder), Reference.parse(name))}[what]
-    function()
-"""
+DLR = str(Path(sys.executable).with_name("dlr"))
+# Where skopeo notes which registry has which blob; with it, it mounts what it should send.
+SKOPEO_CACHE = Path("/var/lib/containers/cache"), Path.home() / ".local/share/containers/cache"
 
 
 def tools(registry: str, target: str, folder: Path, source: Path) -> dict[str, list[str]]:
     """The command of each tool that is installed, for saving and for loading."""
     image, copy = f"{registry}/{IMAGE}", f"{registry}/{target}:v1"
+    plain = ["--verbosity=error", f"--host=reg={registry},tls=disabled"]
     commands = {
-        "save: dlr": [sys.executable, "-c", SAVE, "save", registry, image, str(folder)],
+        "save: dlr": [DLR, "save", image, str(folder), "--quiet"],
+        "save: dlr tar": [DLR, "save", image, f"{folder}.tar", "--quiet"],
         "save: crane": ["crane", "pull", "--insecure", "--format=oci", image, str(folder)],
         "save: skopeo": ["skopeo", "copy", "--src-tls-verify=false", f"docker://{image}", f"oci:{folder}:v1"],
         "save: oras": ["oras", "copy", "--from-plain-http", "--to-oci-layout", image, f"{folder}:v1"],
-        "load: dlr": [sys.executable, "-c", SAVE, "load", registry, copy, str(source)],
+        "save: regctl": ["regctl", *plain, "image", "copy", image, f"ocidir://{folder}:v1"],
+        "load: dlr": [DLR, "load", str(source), copy, "--quiet"],
+        "load: dlr tar": [DLR, "load", f"{source}.tar", copy, "--quiet"],
         "load: crane": ["crane", "push", "--insecure", str(source), copy],
         "load: skopeo": ["skopeo", "copy", "--dest-tls-verify=false", f"oci:{source}:v1", f"docker://{copy}"],
         "load: oras": ["oras", "copy", "--to-plain-http", "--from-oci-layout", f"{source}:v1", copy],
+        "load: regctl": ["regctl", *plain, "image", "copy", f"ocidir://{source}:v1", copy],
     }
     return {name: words for name, words in commands.items() if shutil.which(words[0])}
 
 
-def measure(words: list[str]) -> tuple[float, int]:
-    """Wall-clock seconds and the peak of resident memory in bytes."""
+def measure(words: list[str]) -> tuple[float, float, int]:
+    """Wall-clock seconds, the processor's seconds, and the peak of resident memory in bytes."""
     start = time.perf_counter()
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     _, status, usage = os.wait4(process.pid, 0)
@@ -63,11 +61,20 @@ def measure(words: list[str]) -> tuple[float, int]:
         raise SystemExit(f"{' '.join(words)}\n{process.stderr.read().decode()}")
     process.stderr.close()
     process.returncode = 0
-    return seconds, resident(usage)
+    return seconds, usage.ru_utime + usage.ru_stime, resident(usage)
 
 
 def resident(usage: resource.struct_rusage) -> int:
     return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def clean(folder: Path) -> None:
+    """Leave nothing that a tool could find again."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.with_suffix(".tar").unlink(missing_ok=True)
+    for cache in SKOPEO_CACHE:
+        for file in cache.glob("blob-info-cache*"):
+            file.unlink()
 
 
 def main() -> None:
@@ -76,25 +83,27 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     times: dict[str, list[float]] = {}
+    cpu: dict[str, list[float]] = {}
     memory: dict[str, int] = {}
     with tempfile.TemporaryDirectory() as name:
-        source = Path(name) / "source"
-        subprocess.run(
-            [sys.executable, "-c", SAVE, "save", options.registry, f"{options.registry}/{IMAGE}", source],
-            check=True,
-        )
+        source, folder = Path(name) / "source", Path(name) / "saved"
+        for target in (source, f"{source}.tar"):
+            subprocess.run([DLR, "save", f"{options.registry}/{IMAGE}", target, "--quiet"], check=True)
         for number in range(options.rounds):
-            for tool in tools(options.registry, "", Path(), source):
-                target = f"bench/copy{os.getpid()}-{number}-{tool.partition(': ')[2]}"
-                folder = Path(name) / "saved"
-                seconds, peak = measure(tools(options.registry, target, folder, source)[tool])
-                shutil.rmtree(folder, ignore_errors=True)
+            names = list(tools(options.registry, "", folder, source))
+            random.shuffle(names)
+            for tool in names:
+                target = f"bench/copy{os.getpid()}-{number}-{tool.partition(': ')[2].replace(' ', '-')}"
+                seconds, busy, peak = measure(tools(options.registry, target, folder, source)[tool])
+                clean(folder)
                 times.setdefault(tool, []).append(seconds)
+                cpu.setdefault(tool, []).append(busy)
                 memory[tool] = max(peak, memory.get(tool, 0))
-                print(f"{tool:14} {seconds:6.2f} s {peak // 1_000_000:5} MB", flush=True)
+                print(f"{tool:14} {seconds:6.2f} s {busy:6.2f} s cpu {peak // 1_000_000:5} MB", flush=True)
     print(f"\nmedians of {options.rounds} rounds")
-    for tool, found in times.items():
-        print(f"{tool:14} {statistics.median(found):6.2f} s {memory[tool] // 1_000_000:5} MB")
+    for tool in sorted(times):
+        found = f"{statistics.median(times[tool]):6.2f} s (best {min(times[tool]):5.2f} s)"
+        print(f"{tool:14} {found} {statistics.median(cpu[tool]):6.2f} s cpu {memory[tool] // 1_000_000:5} MB")
 
 
 if __name__ == "__main__":

@@ -46,6 +46,8 @@ EXPECTED = {
     "build-and-push": {"--registry", "--username", "--timeout", "--dry-run", "--verbose", "--quiet", "--output"},
     "pull-from-registry": {"--registry", "--username", "--timeout", "--dry-run", "--quiet", "--output"},
     "registry-status": {"--registry", "--context", "--kubeconfig", "--namespace", "--output"},
+    "save": {"--registry", "--timeout", "--dry-run", "--output", "--quiet"},
+    "load": {"--registry", "--timeout", "--dry-run", "--output", "--quiet"},
     "logs": {"--context", "--kubeconfig", "--namespace", "--quiet"},
     "port-forward": {"--context", "--kubeconfig", "--namespace", "--quiet"},
     "deploy-registry": {

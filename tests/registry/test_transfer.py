@@ -131,7 +131,7 @@ def test_several_images_in_one_layout(client: RegistryClient, repository: str, t
     target = named(client, f"{repository}/copy")
     assert load(client, tmp_path, target, name="v1").digest == one.digest
     assert load(client, tmp_path, target, name="v2").digest == two.digest
-    with pytest.raises(UsageError, match="has 2 images : v1, v2"):
+    with pytest.raises(UsageError, match="has 2 images: v1, v2"):
         load(client, tmp_path, target)
 
 

@@ -12,6 +12,7 @@ import typer
 
 from ducklake_registry.display.output import ListFormat, OutputFormat
 from ducklake_registry.errors import UsageError
+from ducklake_registry.oci import descriptor
 from ducklake_registry.settings import parse_duration
 
 
@@ -38,6 +39,11 @@ def _cluster(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9]([-.a-z0-9]{0,48}[a-z0-9])?", str(value)):
         raise typer.BadParameter(f"{value!r} is no name of a kind cluster (a-z, 0-9, -, .; at most 50)")
     return str(value)
+
+
+def _platform(value: str) -> descriptor.Platform:
+    with _naming_the_option():
+        return descriptor.Platform.parse(str(value))
 
 
 @contextlib.contextmanager
@@ -200,6 +206,25 @@ Address = Annotated[
         envvar="DLR_ADDRESS", metavar="ADDRESS", help="Address of this machine; 0.0.0.0 lets others in too."
     ),
 ]
+Platform = Annotated[
+    descriptor.Platform | None,
+    typer.Option(
+        envvar="DLR_PLATFORM",
+        metavar="OS/ARCH",
+        parser=_platform,
+        help="This platform alone, like linux/arm64. Default: all of them.",
+        show_default=False,
+    ),
+]
+Select = Annotated[
+    str | None,
+    typer.Option(
+        envvar="DLR_SELECT",
+        metavar="NAME",
+        help="Which image, where there are several: its name in there.",
+        show_default=False,
+    ),
+]
 CacheDir = Annotated[
     Path | None,
     typer.Option(
@@ -215,6 +240,9 @@ _IMAGE = "[REGISTRY/]REPOSITORY[:TAG][@DIGEST]"
 Image = Annotated[str, typer.Argument(metavar="IMAGE", help=f"{_IMAGE}; without a registry it is --registry's.")]
 Images = Annotated[
     list[str], typer.Argument(metavar="IMAGE…", help=f"{_IMAGE}; without a registry it is --registry's.")
+]
+ImageFiles = Annotated[
+    Path, typer.Argument(metavar="DIR|FILE.tar", help="A folder, or a file with .tar at its end.")
 ]
 
 

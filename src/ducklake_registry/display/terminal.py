@@ -7,7 +7,7 @@ import sys
 import time
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
 from rich.table import Table
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from ducklake_registry.errors import DlrError
     from ducklake_registry.step import Report, Step
+
+T = TypeVar("T")
 
 _QUIET_SECONDS = 5.0
 """Where there is no screen to redraw, what a step waits for is written this often at the most."""
@@ -53,6 +55,17 @@ class Terminal:
         """Run steps in order, each shown with what it waits for, its outcome and its time."""
         for step in steps:
             self._run(step.title, step.run)
+
+    def follow(self, title: str, work: Callable[[Report], T], outcome: Callable[[T], str]) -> T:
+        """Do a single piece of work, shown like a step, and return its result; `outcome` puts that in words."""
+        results: list[T] = []
+
+        def run(report: Report) -> str:
+            results.append(work(report))
+            return outcome(results[0])
+
+        self._run(title, run)
+        return results[0]
 
     def _run(self, title: str, work: Callable[[Report], str]) -> str:
         started = time.monotonic()

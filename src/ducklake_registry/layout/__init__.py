@@ -1,9 +1,30 @@
-"""Images in files: OCI image layouts, read from folders and archives and written into folders."""
+"""Images in files: OCI image layouts in folders and tar archives, and what `docker save` writes."""
 
 from __future__ import annotations
 
-from ducklake_registry.layout.content import PIECE, FilePart
-from ducklake_registry.layout.reading import REF_NAME, Layout, open_layout
+from ducklake_registry.layout.archive import LayoutArchive
+from ducklake_registry.layout.content import PIECE, REF_NAME, FilePart, FileSlice, InMemory, Part
+from ducklake_registry.layout.files import Incoming, Store
+from ducklake_registry.layout.image import Image, gather
+from ducklake_registry.layout.plan import CONTAINERD_NAME
+from ducklake_registry.layout.reading import Layout, open_layout, opened
 from ducklake_registry.layout.writing import LayoutFolder
 
-__all__ = ["PIECE", "REF_NAME", "FilePart", "Layout", "LayoutFolder", "open_layout"]
+__all__ = [
+    "CONTAINERD_NAME",
+    "PIECE",
+    "REF_NAME",
+    "FilePart",
+    "FileSlice",
+    "Image",
+    "InMemory",
+    "Incoming",
+    "Layout",
+    "LayoutArchive",
+    "LayoutFolder",
+    "Part",
+    "Store",
+    "gather",
+    "open_layout",
+    "opened",
+]

@@ -1,26 +1,31 @@
-"""Images in files: an OCI image layout as a folder or a tar archive, which `docker save` writes since 25.
+"""Images in files: an OCI image layout as a folder or a tar archive, or what `docker save` writes.
+
+Since 25 that is an OCI layout too; what earlier engines wrote is converted while it is read.
 
 Source: "OCI Image Layout Specification" of the OCI image specification 1.1.
 """
 
 from __future__ import annotations
 
+import posixpath
 import tarfile
+import zlib
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ducklake_registry.errors import InvalidAnswer, UsageError
-from ducklake_registry.layout.content import FilePart
+from ducklake_registry.layout.compression import uncompressed
+from ducklake_registry.layout.content import REF_NAME, FilePart, read_small
+from ducklake_registry.layout.docker_archive import converted
 from ducklake_registry.oci import Descriptor, Index, Manifest, media_types, parse_manifest
 from ducklake_registry.reference import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-REF_NAME = "org.opencontainers.image.ref.name"
-# What an index or a config may be large, in bytes; larger is no such thing.
-_SMALL = 4 * 1024 * 1024
+    from ducklake_registry.layout.content import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +34,9 @@ class Layout:
 
     path: Path
     images: tuple[Descriptor, ...]
-    parts: Mapping[Digest, FilePart]
+    parts: Mapping[Digest, Part]
 
-    def part(self, descriptor: Descriptor) -> FilePart:
+    def part(self, descriptor: Descriptor) -> Part:
         """Say where a blob is; raises UsageError where it is not there, or of another size."""
         part = self.parts.get(descriptor.digest)
         if part is None:
@@ -43,15 +48,24 @@ class Layout:
 
     def manifest(self, descriptor: Descriptor) -> Manifest | Index:
         """Read a manifest or an index, verified; raises UsageError."""
-        raw = _read_small(self.part(descriptor), str(descriptor.digest))
-        if Digest.of(raw, descriptor.digest.algorithm) != descriptor.digest:
-            raise UsageError(
-                f"{self.path} is damaged: {descriptor.digest} has the digest {Digest.of(raw)}", "save it again"
-            )
+        raw = self._small(descriptor)
         try:
             return parse_manifest(raw, descriptor.media_type, descriptor.digest)
         except InvalidAnswer as error:
             raise UsageError(f"{self.path}: {error.message}", error.hint) from error
+
+    def config(self, descriptor: Descriptor) -> bytes:
+        """Read an image's config, verified; raises UsageError."""
+        return self._small(descriptor)
+
+    def _small(self, descriptor: Descriptor) -> bytes:
+        raw = read_small(self.part(descriptor), str(descriptor.digest))
+        actual = Digest.of(raw, descriptor.digest.algorithm)
+        if actual != descriptor.digest:
+            raise UsageError(
+                f"{self.path} is damaged: {descriptor.digest} has the digest {actual}", "save it again"
+            )
+        return raw
 
     def image(self, name: str | None = None) -> Descriptor:
         """Choose an image by its name; without one there may be but one. Raises UsageError."""
@@ -59,20 +73,40 @@ class Layout:
         if len(found) == 1:
             return found[0]
         names = ", ".join(image.annotations.get(REF_NAME, str(image.digest)) for image in self.images) or "none"
-        raise UsageError(f"{self.path} has {len(found)} images {f'called {name}' if name else ''}: {names}")
+        called = f" called {name}" if name else ""
+        raise UsageError(f"{self.path} has {len(found)} images{called}: {names}", "choose one with --select")
 
 
-def open_layout(path: Path) -> Layout:
-    """Open a folder or a tar archive; raises UsageError that says what is wrong with it."""
+@contextmanager
+def opened(path: Path) -> Iterator[Layout]:
+    """Open a folder or a tar archive, compressed or not; raises UsageError that says what is wrong with it.
+
+    A compressed archive is unpacked into a temporary file, as large as its content, which goes with the block.
+    """
+    with ExitStack() as stack:
+        with _telling(path):
+            plain = path if path.is_dir() else stack.enter_context(uncompressed(path))
+        yield open_layout(path, plain)
+
+
+def open_layout(path: Path, plain: Path | None = None) -> Layout:
+    """Open a folder or an uncompressed tar archive; raises UsageError that says what is wrong with it.
+
+    `plain` is where the bytes of `path` are, if not there.
+    """
+    with _telling(path):
+        return _open_folder(path) if path.is_dir() else _open_archive(path, plain or path)
+
+
+@contextmanager
+def _telling(path: Path) -> Iterator[None]:
     try:
-        if path.is_dir():
-            return _open_folder(path)
-        return _open_archive(path)
+        yield
     except FileNotFoundError as error:
         raise UsageError(
             f"{error.filename} is not there", "an OCI layout has oci-layout and index.json"
         ) from error
-    except (OSError, tarfile.TarError) as error:
+    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
         raise UsageError(
             f"{path} cannot be read: {error}", "it should be an OCI layout or a tar archive"
         ) from error
@@ -90,35 +124,41 @@ def _open_folder(path: Path) -> Layout:
     return Layout(path, images, parts)
 
 
-def _open_archive(path: Path) -> Layout:
-    with tarfile.open(path, "r:") as archive:
-        files = {
-            member.name.removeprefix("./"): FilePart(path, member.size, member.offset_data)
-            for member in archive
-            if member.isreg()
-        }
+def _open_archive(path: Path, plain: Path) -> Layout:
+    with tarfile.open(plain, "r:") as archive:
+        members = list(archive)
+    files = {_name(each): FilePart(plain, each.size, each.offset_data) for each in members if each.isreg()}
     if "index.json" in files:
         parts = {digest: part for name, part in files.items() if (digest := _member_digest(name))}
         return Layout(path, _images(files["index.json"], f"{path}: index.json"), parts)
+    # Engines before 25 save a layer that an archive has twice as a link to the first.
+    links = {_name(each): _link(each) for each in members if each.issym() or each.islnk()}
+    files |= {name: files[target] for name, target in links.items() if target in files}
+    if "manifest.json" in files:
+        return Layout(path, *converted(path, files))
     raise UsageError(
-        f"{path} has no index.json in it", "it should be an OCI layout, or what docker save of 25 writes"
+        f"{path} has neither index.json nor manifest.json in it",
+        "it should be an OCI layout, or what docker save writes",
     )
+
+
+def _name(member: tarfile.TarInfo) -> str:
+    return posixpath.normpath(member.name)
+
+
+def _link(member: tarfile.TarInfo) -> str:
+    folder = posixpath.dirname(member.name) if member.issym() else ""
+    return posixpath.normpath(posixpath.join(folder, member.linkname))
 
 
 def _images(part: FilePart, what: str) -> tuple[Descriptor, ...]:
     try:
-        index = parse_manifest(_read_small(part, what), media_types.OCI_INDEX)
+        index = parse_manifest(read_small(part, what), media_types.OCI_INDEX)
     except InvalidAnswer as error:
         raise UsageError(f"{what}: {error.message}") from error
     if isinstance(index, Index):
         return index.manifests
     raise UsageError(f"{what} is not an index")
-
-
-def _read_small(part: FilePart, what: str) -> bytes:
-    if part.size > _SMALL:
-        raise UsageError(f"{what} is {part.size:,} bytes large: it is not read")
-    return part.read()
 
 
 def _member_digest(name: str) -> Digest | None:

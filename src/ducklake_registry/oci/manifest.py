@@ -30,6 +30,18 @@ class Manifest:
     annotations: Mapping[str, str] = field(default_factory=dict, hash=False)
     artifact_type: str = ""
 
+    @classmethod
+    def of(cls, config: Descriptor, layers: Sequence[Descriptor]) -> Self:
+        """Write a new manifest."""
+        fields: JsonObject = {
+            "schemaVersion": 2,
+            "mediaType": media_types.OCI_MANIFEST,
+            "config": config.to_json(),
+            "layers": [layer.to_json() for layer in layers],
+        }
+        raw = json.dumps(fields, separators=(",", ":")).encode()
+        return cls.from_json(raw, fields, media_types.OCI_MANIFEST, Digest.of(raw))
+
     @property
     def blobs(self) -> tuple[Descriptor, ...]:
         """The config and the layers, in the order they are listed."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ducklake_registry.errors import InvalidAnswer, NotFound
+from ducklake_registry.layout import InMemory
 from ducklake_registry.oci import Descriptor, media_types
 from ducklake_registry.reference import Digest, Hash, Repository
 from ducklake_registry.registry._http import ANSWER_LIMIT
 from ducklake_registry.registry.calls import Verbs, delete
 from ducklake_registry.registry.downloads import BlobReader
 from ducklake_registry.registry.manifests import verify
-from ducklake_registry.registry.uploads import Content, InMemory, Progress, Upload, Uploaded, has_blob
+from ducklake_registry.registry.uploads import Content, Progress, Upload, Uploaded, has_blob
 
 
 class Blobs(Verbs):

@@ -19,11 +19,15 @@ _AHEAD = 4
 
 
 def in_parallel(
-    function: Callable[[Item], Result], items: Iterable[Item], workers: int = WORKERS
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    workers: int = WORKERS,
+    stop: Callable[[], None] = lambda: None,
 ) -> Iterator[Result]:
     """Give `function` of each item, in the items' order, working only a little ahead of who takes them.
 
-    The first error is raised in its place; what had not begun by then never does.
+    The first error is raised in its place; what had not begun by then never does. What is at work then is waited
+    for; `stop` is called before, to have it end early.
     """
     pending: deque[Future[Result]] = deque()
     left = iter(items)
@@ -34,4 +38,5 @@ def in_parallel(
             yield pending.popleft().result()
             pending.extend(pool.submit(function, item) for item in islice(left, 1))
     finally:
+        stop()
         pool.shutdown(wait=True, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Images between a registry and an OCI image layout, without any engine.
+"""Images between a registry and files, without any engine.
 
 What is there already with the right digest is not moved again, and what was broken off goes on.
 """
@@ -7,44 +7,41 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ducklake_registry.errors import DigestMismatch, NotFound
-from ducklake_registry.layout import FilePart, LayoutFolder, open_layout
-from ducklake_registry.oci import Descriptor, Index, Manifest, Platform
+from ducklake_registry.errors import DigestMismatch, NotFound, UsageError
+from ducklake_registry.layout import (
+    CONTAINERD_NAME,
+    REF_NAME,
+    Image,
+    LayoutArchive,
+    LayoutFolder,
+    Store,
+    gather,
+    opened,
+)
+from ducklake_registry.reference import Tag
 from ducklake_registry.registry.parallel import in_parallel
+from ducklake_registry.registry.uploads import Uploaded
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ducklake_registry.layout import Part
+    from ducklake_registry.oci import Descriptor, Platform
     from ducklake_registry.reference import Digest, Reference
     from ducklake_registry.registry.client import RegistryClient
-    from ducklake_registry.registry.uploads import Uploaded
 
-# Told how many bytes were moved since the last time; negative where a part has to go again.
-Moved = Callable[[int], None]
+__all__ = ["Image", "Transfer", "gather", "load", "save"]
+
+Bytes = Callable[[int], None]
+"""Told a number of bytes. It is called by several threads, but by one at a time."""
 
 # Blobs at once: one alone leaves a processor idle while it is hashed or written.
 _BLOBS = 3
 
-
-@dataclass(frozen=True, slots=True)
-class Image:
-    """An image with all that it needs: manifests in the order to write them, its own last, and blobs."""
-
-    manifests: tuple[Manifest | Index, ...]
-    blobs: tuple[Descriptor, ...]
-
-    @property
-    def root(self) -> Manifest | Index:
-        """What the image's name points to."""
-        return self.manifests[-1]
-
-    @property
-    def size(self) -> int:
-        """Bytes of all manifests and blobs."""
-        return sum(len(manifest.raw) for manifest in self.manifests) + sum(blob.size for blob in self.blobs)
+_COMPRESSED = (".gz", ".tgz", ".zst", ".xz", ".bz2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,33 +53,38 @@ class Transfer:
     moved: int
 
 
-class _Counter:
-    """Adds up what many threads move, and passes it on."""
+class _Stopped(Exception):
+    """Ends a thread that moves a blob when all of them are to end."""
 
-    def __init__(self, moved: Moved) -> None:
+
+class _Counter:
+    """Adds up what many threads move, and what they find need not be moved."""
+
+    def __init__(self, image: Image, expected: Bytes, moved: Bytes) -> None:
         self.total = 0
-        self._moved = moved
+        self._expected = sum(blob.size for blob in image.blobs)
+        self._tell = (expected, moved)
         self._lock = threading.Lock()
+        self._ended = threading.Event()
+        expected(self._expected)
 
     def add(self, count: int) -> None:
+        """Count bytes that were moved; raises _Stopped once it is all over."""
+        if self._ended.is_set():
+            raise _Stopped
         with self._lock:
             self.total += count
-            self._moved(count)
+            self._tell[1](count)
 
+    def found(self, count: int) -> None:
+        """Count bytes that are there already."""
+        with self._lock:
+            self._expected -= count
+            self._tell[0](self._expected)
 
-def gather(read: Callable[[Descriptor], Manifest | Index], root: Descriptor, platform: Platform | None) -> Image:
-    """Collect what an image consists of; of an index every platform, or the one that is wanted.
-
-    Raises NotFound where the wanted platform is not in it.
-    """
-    top = read(root)
-    if isinstance(top, Index) and platform:
-        top = read(_choose(top, platform))
-    manifests: dict[Digest, Manifest | Index] = {}
-    _collect(read, top, manifests)
-    found = [manifest for manifest in manifests.values() if isinstance(manifest, Manifest)]
-    blobs = {blob.digest: blob for manifest in found for blob in manifest.blobs}
-    return Image(tuple(manifests.values()), tuple(blobs.values()))
+    def stop(self) -> None:
+        """Have everybody end who moves something."""
+        self._ended.set()
 
 
 def save(
@@ -91,28 +93,36 @@ def save(
     target: Path,
     *,
     platform: Platform | None = None,
-    moved: Moved = lambda _: None,
+    dry_run: bool = False,
+    expected: Bytes = lambda _: None,
+    moved: Bytes = lambda _: None,
 ) -> Transfer:
-    """Save an image into a folder as an OCI image layout, under the tag that it has.
+    """Save an image as an OCI image layout under the tag that it has: into a folder, or a file `….tar`.
 
-    Raises NotFound, DigestMismatch, UsageError.
+    `expected` is told how many bytes are to be moved, and less when some are found; `moved` how many were moved
+    since the last time, which is negative where a part has to go again. With `dry_run` nothing is written, and
+    the result tells what would be moved. Raises NotFound, DigestMismatch, UsageError, Busy, and DlrError where
+    the disk is full.
     """
+    files = _files(target)
+    files.check()
+    reference = _tagged(reference)
     repository = reference.repository
-    layout = LayoutFolder.create(target)
-    root = client.manifest(repository, reference.target or "latest").descriptor
-    image = gather(lambda descriptor: client.manifest(repository, descriptor.digest), root, platform)
-    counter = _Counter(moved)
-
-    def fetch(blob: Descriptor) -> None:
-        if not layout.holds(blob):
-            _fetch(client, repository, blob, layout.partial(blob), counter)
-            layout.keep(blob)
-
-    for _ in in_parallel(fetch, image.blobs, _BLOBS):
-        pass
-    for manifest in image.manifests:
-        layout.write(manifest.descriptor, manifest.raw)
-    layout.add(image.root.descriptor, reference.tag or "")
+    root = client.manifest(repository, str(reference.target)).descriptor
+    image = gather(
+        lambda manifest: client.manifest(repository, manifest.digest),
+        root,
+        platform,
+        lambda config: client.small_blob(repository, config),
+    )
+    names = _names(reference)
+    if dry_run:
+        return Transfer(image.root.digest, image.size, files.missing(image, names))
+    counter = _Counter(image, expected, moved)
+    with files.receiving(image, names) as store:
+        fetch = _Fetch(client, repository, store, counter)
+        for _ in in_parallel(fetch, image.blobs, _BLOBS, counter.stop):
+            pass
     return Transfer(image.root.digest, image.size, counter.total)
 
 
@@ -123,70 +133,120 @@ def load(
     *,
     name: str | None = None,
     platform: Platform | None = None,
-    moved: Moved = lambda _: None,
+    dry_run: bool = False,
+    expected: Bytes = lambda _: None,
+    moved: Bytes = lambda _: None,
 ) -> Transfer:
-    """Load an image from an OCI image layout (a folder or a tar archive) into a registry.
+    """Load an image into a registry: from an OCI image layout, or from what `docker save` wrote.
 
-    `name` chooses one of several images. Raises UsageError for a layout that is damaged.
+    `name` chooses one of several images; the others are as for `save`. The registry computes the digest of each
+    blob that it gets, so that a damaged one ends here. Raises UsageError for files that are damaged, NotFound,
+    DigestMismatch.
     """
-    layout = open_layout(source)
-    image = gather(layout.manifest, layout.image(name), platform)
-    parts = [(blob, layout.part(blob)) for blob in image.blobs]
-    counter = _Counter(moved)
-    for _ in in_parallel(lambda part: _send(client, reference.repository, *part, counter), parts, _BLOBS):
-        pass
+    reference = _tagged(reference)
+    with opened(source) as layout:
+        image = gather(layout.manifest, layout.image(name), platform, layout.config)
+        _check_digest(image, reference, source)
+        parts = [(blob, layout.part(blob)) for blob in image.blobs]
+        if dry_run:
+            return Transfer(image.root.digest, image.size, _missing(client, reference, image))
+        counter = _Counter(image, expected, moved)
+        send = _Send(client, reference.repository, counter)
+        for _ in in_parallel(send, parts, _BLOBS, counter.stop):
+            pass
     for manifest in image.manifests:
         tag = reference.tag if manifest is image.root else None
         client.put_manifest(reference.repository, tag, manifest)
     return Transfer(image.root.digest, image.size, counter.total)
 
 
-def _collect(
-    read: Callable[[Descriptor], Manifest | Index],
-    top: Manifest | Index,
-    manifests: dict[Digest, Manifest | Index],
-) -> None:
-    """Put what an index lists before the index: a registry may want to know it first."""
-    if isinstance(top, Index):
-        for entry in top.manifests:
-            if entry.digest not in manifests:
-                _collect(read, read(entry), manifests)
-    manifests[top.digest] = top
+def _files(target: Path) -> LayoutFolder | LayoutArchive:
+    if target.is_dir():
+        return LayoutFolder(target)
+    if target.suffix == ".tar":
+        return LayoutArchive(target)
+    if target.suffix in _COMPRESSED:
+        raise UsageError(f"{target} would be compressed twice: layers are already", f"write {target.stem}")
+    if target.exists():
+        raise UsageError(f"{target} is there, and is no folder", "name a folder, or a file with .tar at its end")
+    return LayoutFolder(target)
 
 
-def _choose(index: Index, platform: Platform) -> Descriptor:
-    for entry in index.manifests:
-        if entry.platform and entry.platform.matches(platform):
-            return entry
-    there = ", ".join(str(entry.platform) for entry in index.manifests if entry.platform)
-    raise NotFound(f"the image is not made for {platform}", f"it is there for {there}" if there else None)
+def _tagged(reference: Reference) -> Reference:
+    """Take `latest` where nothing is said, as every tool does."""
+    return reference if reference.target else replace(reference, tag=Tag("latest"))
 
 
-def _fetch(client: RegistryClient, repository: str, blob: Descriptor, path: Path, counter: _Counter) -> None:
-    """Download a blob, after what an earlier run has left of it."""
-    hasher, offset = blob.digest.hasher(), 0
-    if path.exists():
-        offset = path.stat().st_size
-        for piece in FilePart(path, offset).pieces(0, offset):
-            hasher.update(piece)
-    try:
-        with path.open("ab") as file, client.blob(repository, blob, offset=offset, hasher=hasher) as reader:
-            for piece in reader:
-                file.write(piece)
-                counter.add(len(piece))
-    except DigestMismatch:
-        path.unlink()
-        raise
+def _check_digest(image: Image, reference: Reference, source: Path) -> None:
+    if reference.digest not in (None, image.root.digest):
+        raise UsageError(f"the image in {source} is {image.root.digest}, not {reference.digest}")
 
 
-def _send(
-    client: RegistryClient, repository: str, blob: Descriptor, part: FilePart, counter: _Counter
-) -> Uploaded:
-    sent = 0
+def _names(reference: Reference) -> dict[str, str]:
+    """Name an image in a layout: its tag as the specification says, its whole name for containerd and Docker."""
+    if not reference.tag:
+        return {}
+    whole = f"{reference.registry}/{reference.repository}:{reference.tag}"
+    return {CONTAINERD_NAME: whole, REF_NAME: reference.tag}
 
-    def progress(done: int) -> None:
-        nonlocal sent
-        counter.add(done - sent)
-        sent = done
 
-    return client.upload_blob(repository, part, blob.digest, progress=progress)
+@dataclass(frozen=True, slots=True)
+class _Fetch:
+    """Downloads blobs that are not there, each after what an earlier run has left of it."""
+
+    client: RegistryClient
+    repository: str
+    store: Store
+    counter: _Counter
+
+    def __call__(self, blob: Descriptor) -> None:
+        if self.store.holds(blob):
+            self.counter.found(blob.size)
+            return
+        with self.store.incoming(blob) as incoming:
+            hasher = blob.digest.hasher()
+            offset = incoming.resume(hasher)
+            self.counter.found(offset)
+            try:
+                with self.client.blob(self.repository, blob, offset=offset, hasher=hasher) as reader:
+                    for piece in reader:
+                        incoming.write(piece)
+                        self.counter.add(len(piece))
+            except DigestMismatch:
+                incoming.discard()
+                raise
+            incoming.keep()
+
+
+@dataclass(frozen=True, slots=True)
+class _Send:
+    """Uploads blobs that are not there."""
+
+    client: RegistryClient
+    repository: str
+    counter: _Counter
+
+    def __call__(self, blob_and_part: tuple[Descriptor, Part]) -> None:
+        blob, part = blob_and_part
+        sent = 0
+
+        def progress(done: int) -> None:
+            nonlocal sent
+            self.counter.add(done - sent)
+            sent = done
+
+        if self.client.upload_blob(self.repository, part, blob.digest, progress=progress) is Uploaded.FOUND:
+            self.counter.found(blob.size)
+
+
+def _missing(client: RegistryClient, reference: Reference, image: Image) -> int:
+    """Tell how many bytes of an image the registry does not have, with one HEAD for each blob."""
+
+    def missing(blob: Descriptor) -> int:
+        try:
+            client.head_blob(reference.repository, blob.digest)
+        except NotFound:
+            return blob.size
+        return 0
+
+    return sum(in_parallel(missing, image.blobs))

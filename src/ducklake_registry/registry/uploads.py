@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol, cast
 from urllib.parse import quote
 
 from ducklake_registry.errors import DigestMismatch, InvalidAnswer, RegistryError, RegistryUnreachable
+from ducklake_registry.layout import FilePart
 from ducklake_registry.oci import media_types
 from ducklake_registry.registry._http import Call, Session
 from ducklake_registry.registry.retry import PASSING_STATUSES
@@ -55,22 +56,6 @@ class Content(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class InMemory:
-    """Content that is small enough to be kept."""
-
-    content: bytes = field(repr=False)
-
-    @property
-    def size(self) -> int:
-        """How many bytes there are."""
-        return len(self.content)
-
-    def pieces(self, start: int, end: int) -> Iterator[bytes | memoryview]:
-        """Give the bytes from `start` up to before `end`."""
-        yield memoryview(self.content)[start:end]
-
-
-@dataclass(frozen=True, slots=True)
 class _Body:
     """A part of the content as a request's body, which starts anew each time it is sent."""
 
@@ -80,8 +65,10 @@ class _Body:
     progress: Progress
 
     def __iter__(self) -> Iterator[bytes]:
-        done = self.start
-        for piece in self.content.pieces(self.start, self.end):
+        done, content = self.start, self.content
+        # What is whole in a file need not come through here on its way.
+        give = content.slices if isinstance(content, FilePart) else content.pieces
+        for piece in give(self.start, self.end):
             yield cast("bytes", piece)
             done += len(piece)
             self.progress(done)
