@@ -74,6 +74,38 @@ Namespace = Annotated[
 Registry = Annotated[
     str, typer.Option(envvar="DLR_REGISTRY", metavar="HOST[:PORT]", help="Registry, from where you stand.")
 ]
+Username = Annotated[
+    str | None,
+    typer.Option(
+        envvar="DLR_USERNAME",
+        metavar="NAME",
+        help="Who asks the registry. Default: whom Docker is logged in as.",
+        show_default=False,
+    ),
+]
+PasswordStdin = Annotated[
+    bool,
+    typer.Option("--password-stdin", envvar="DLR_PASSWORD_STDIN", help="Read that user's password from stdin."),
+]
+CaFile = Annotated[
+    Path | None,
+    typer.Option(envvar="DLR_CA_FILE", metavar="FILE", help="Trust this authority besides the system's (PEM)."),
+]
+Certificate = Annotated[
+    Path | None,
+    typer.Option("--cert", envvar="DLR_CERT", metavar="FILE", help="Show this client certificate (PEM)."),
+]
+Key = Annotated[
+    Path | None,
+    typer.Option("--key", envvar="DLR_KEY", metavar="FILE", help="Its key, unless it is in the same file."),
+]
+Insecure = Annotated[
+    bool, typer.Option("--insecure", envvar="DLR_INSECURE", help="Trust any certificate of the registry.")
+]
+PlainHttp = Annotated[
+    bool,
+    typer.Option("--plain-http", envvar="DLR_PLAIN_HTTP", help="Ask without TLS, as is usual for localhost."),
+]
 Timeout = Annotated[
     float,
     typer.Option(

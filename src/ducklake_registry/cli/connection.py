@@ -1,0 +1,115 @@
+"""How a command reaches a registry: the options that all commands of images share."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from dataclasses import MISSING, dataclass, fields
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from ducklake_registry.cli import options
+from ducklake_registry.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ducklake_registry.reference import Reference
+    from ducklake_registry.registry import Auth, RegistryClient
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """The options for speaking to a registry; a command gets them by `connected`."""
+
+    registry: options.Registry = "localhost:5000"
+    username: options.Username = None
+    password_stdin: options.PasswordStdin = False
+    ca_file: options.CaFile = None
+    cert: options.Certificate = None
+    key: options.Key = None
+    insecure: options.Insecure = False
+    plain_http: options.PlainHttp = False
+    timeout: options.Timeout = 300
+
+    def reference(self, image: str) -> Reference:
+        """Read the name of an image; without a registry in it, it is of `--registry`. Raises UsageError."""
+        from ducklake_registry.reference import Reference
+
+        return Reference.parse(image, default_registry=self._name)
+
+    def references(self, images: Sequence[str]) -> list[Reference]:
+        """Read the names of images of one registry, each once; raises UsageError where there are two."""
+        found = list(dict.fromkeys(map(self.reference, images)))
+        registries = sorted({each.registry for each in found})
+        if len(registries) > 1:
+            raise UsageError(
+                f"the images are in different registries: {', '.join(registries)}",
+                "run the command once for each registry",
+            )
+        return found
+
+    def client(self, registry: str | None = None) -> RegistryClient:
+        """Return a client of a registry, of `--registry` if none is named. Raises UsageError."""
+        from ducklake_registry.registry import RegistryClient, tls_context
+
+        own = registry is None or registry == self._name
+        return RegistryClient(
+            self.registry if own else str(registry),
+            auth=self._auth(),
+            # The context is made by the client when it first needs one, unless somebody wants a special one.
+            verify=tls_context(ca_file=self.ca_file, certificate=self.cert, key=self.key, insecure=self.insecure)
+            if self.ca_file or self.cert
+            else not self.insecure,
+            timeout=self.timeout,
+            plain_http=self.plain_http,
+        )
+
+    @property
+    def _name(self) -> str:
+        from ducklake_registry.registry.endpoint import Endpoint
+
+        return Endpoint.of(self.registry).name
+
+    def _auth(self) -> Auth:
+        from ducklake_registry.registry import Credentials, docker_credentials
+
+        if self.key and not self.cert:
+            raise UsageError("--key without --cert", "a client certificate has both")
+        if self.username is None and not self.password_stdin:
+            return docker_credentials
+        if not self.username or not self.password_stdin:
+            raise UsageError("--username and --password-stdin go together", "echo PASSWORD | dlr …")
+        return Credentials(self.username, sys.stdin.readline().rstrip("\r\n"))
+
+
+def connected(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command all options of `Connection` in the place of its parameter `connection`."""
+
+    def run(**values: Any) -> None:
+        own = {field.name: values.pop(field.name) for field in fields(Connection)}
+        command(connection=Connection(**own), **values)
+
+    parameters = [
+        each.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for each in inspect.signature(command, eval_str=True).parameters.values()
+    ]
+    place = [each.name for each in parameters].index("connection")
+    parameters[place : place + 1] = _parameters()
+    # This is what typer reads.
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    vars(run)["__signature__"] = inspect.Signature(parameters)
+    return run
+
+
+def _parameters() -> list[inspect.Parameter]:
+    hints = get_type_hints(Connection, include_extras=True)
+    return [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if field.default is MISSING else field.default,
+            annotation=hints[field.name],
+        )
+        for field in fields(Connection)
+    ]
