@@ -76,6 +76,7 @@ def running(
     readonly: bool = False,
     auth: dict[str, Any] | None = None,
     tls: dict[str, Any] | None = None,
+    catalog: dict[str, Any] | None = None,
 ) -> Iterator[RunningRegistry]:
     """Run a registry until the block ends; what it logged is in `log`."""
     program = find_program(release)
@@ -92,6 +93,7 @@ def running(
         },
         "http": {"addr": f"127.0.0.1:{port}", "secret": "for these tests", **({"tls": tls} if tls else {})},
         **({"auth": auth} if auth else {}),
+        **({"catalog": catalog} if catalog else {}),
     }
     file, log = folder / f"{port}.yml", folder / f"{port}.log"
     file.write_text(yaml.safe_dump(config))

@@ -20,6 +20,7 @@ from ducklake_registry.errors import (
 from ducklake_registry.oci import Descriptor, ImageConfig, Index, Manifest, Platform
 from ducklake_registry.reference import Digest
 from ducklake_registry.registry import FilePart, Uploaded
+from tests.registry import programs
 from tests.registry.images import manifest_of, push_image, push_index
 
 if TYPE_CHECKING:
@@ -83,6 +84,17 @@ def test_a_catalog_of_several_pages_is_read_whole(
 
     assert expected <= set(found)
     assert len(found) == len(set(found))
+
+
+def test_a_catalog_whose_pages_may_not_be_large(
+    client: RegistryClient, repository: str, plain: RunningRegistry, folder: Path
+) -> None:
+    for number in range(5):
+        push_image(client, f"{repository}/{number}", "v1")
+
+    limited = programs.running(plain.release, folder, storage=plain.storage, catalog={"maxentries": 3})
+    with limited as registry, registry.client() as asked:
+        assert sorted(asked.catalog()) == sorted(client.catalog())
 
 
 def test_many_threads_share_a_client(client: RegistryClient, repository: str) -> None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _QUOTED_CHARACTERS = 200
 _SERVER_ERRORS = 500
 
+_NOT_DONE = {"UNSUPPORTED", "PAGINATION_NUMBER_INVALID"}
 _HINTS = {
     "NAME_UNKNOWN": "list what there is: dlr list-registry-images",
     "MANIFEST_UNKNOWN": "list what there is: dlr list-registry-images",
@@ -123,7 +124,7 @@ def problem(answer: Answer, subject: str, registry: str) -> RegistryError:  # no
             )
     if "DIGEST_INVALID" in said.codes:
         return DigestMismatch(f"{registry} refuses {subject}{tail}", hint)
-    if "UNSUPPORTED" in said.codes:
+    if not _NOT_DONE.isdisjoint(said.codes):
         return Unsupported(f"{registry} does not support this for {subject}{tail}", hint)
     return RegistryError(f"{registry} refused {subject} with status {answer.status}{tail}", hint)
 

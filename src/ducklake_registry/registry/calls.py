@@ -29,10 +29,11 @@ class Calls:
         """Ask whether there is an API."""
         return Call("GET", "/v2/", scope="", subject="the API")
 
-    def catalog(self) -> Call:
-        """Ask for the first page of all repositories."""
+    def catalog(self, *, large_pages: bool = True) -> Call:
+        """Ask for the first page of all repositories; without large pages they are as the registry likes."""
+        query = f"?n={_CATALOG_PAGE}" if large_pages else ""
         subject = f"the catalog of {self.registry}"
-        return Call("GET", f"/v2/_catalog?n={_CATALOG_PAGE}", "registry:catalog:*", subject, limit=LIST_LIMIT)
+        return Call("GET", f"/v2/_catalog{query}", "registry:catalog:*", subject, limit=LIST_LIMIT)
 
     def tags(self, repository: str) -> Call:
         """Ask for a repository's tags, without a page's size: 2.8 knows no pages here at all."""

@@ -20,7 +20,12 @@ class Manifests(Verbs):
 
     def catalog(self) -> Iterator[Repository]:
         """Give the names of all repositories, also of those whose images were all deleted."""
-        yield from names(self._session, self._calls.catalog(), "repositories", Repository)
+        try:
+            yield from names(self._session, self._calls.catalog(), "repositories", Repository)
+        except Unsupported:
+            # Only the first page can be too large, so that nothing is given twice.
+            small = self._calls.catalog(large_pages=False)
+            yield from names(self._session, small, "repositories", Repository)
 
     def tags(self, repository: str) -> list[Tag]:
         """List the tags of a repository; empty where all were deleted. Raises NotFound."""
