@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 GROUP: Any = typer.main.get_command(app)
 COMMANDS: dict[str, Any] = GROUP.commands
 
-ONLY_TYPED = {"--help", "--set-context", "--delete-data", "--watch"}
+ONLY_TYPED = {"--help", "--set-context", "--delete-data", "--watch", "--follow", "--previous"}
 """Options without an environment variable: what is meant for one time is said that time."""
 
 COMMON = {
@@ -40,6 +40,9 @@ EXPECTED = {
     "deploy-kind": {"--namespace", "--timeout", "--dry-run", "--verbose", "--quiet", "--kubeconfig"},
     "destroy-kind": {"--timeout", "--dry-run", "--yes", "--verbose", "--quiet", "--kubeconfig"},
     "status": {"--context", "--kubeconfig", "--output"},
+    "registry-status": {"--registry", "--context", "--kubeconfig", "--namespace", "--output"},
+    "logs": {"--context", "--kubeconfig", "--namespace", "--quiet"},
+    "port-forward": {"--context", "--kubeconfig", "--namespace", "--quiet"},
     "deploy-registry": {
         *("--context", "--kubeconfig", "--namespace", "--timeout", "--dry-run", "--verbose", "--quiet"),
     },

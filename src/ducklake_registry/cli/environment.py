@@ -101,6 +101,9 @@ def destroy_kind(
 
 
 def status(
+    everything: Annotated[
+        bool, typer.Option("--all", "-a", envvar="DLR_ALL", help="Show what is Kubernetes' own too.")
+    ] = False,
     context: options.Context = None,
     kubeconfig: options.KubeconfigFiles = None,
     watch: options.Watch = False,
@@ -110,4 +113,18 @@ def status(
 
     Example: dlr status --watch
     """
-    raise NotImplementedError
+    from functools import partial
+
+    from ducklake_registry.cluster.client import Cluster
+    from ducklake_registry.cluster.kubeconfig import Kubeconfig
+    from ducklake_registry.display import emit
+    from ducklake_registry.display.status import status_picture
+    from ducklake_registry.reports.status import look
+
+    cluster = Cluster(context, Kubeconfig.parse(kubeconfig))
+    picture = partial(status_picture, everything=everything)
+    if watch:
+        from ducklake_registry.display.watching import watch as watching
+
+        watching(partial(look, cluster), output, picture)
+    emit(look(cluster), output, picture)

@@ -171,3 +171,28 @@ ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", envvar="DLR_CONFIG", metavar="FILE", help="A kind configuration to merge into."),
 ]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")]
+Tail = Annotated[
+    int | None,
+    typer.Option(envvar="DLR_TAIL", min=0, metavar="N", help="The last N lines only.", show_default=False),
+]
+Since = Annotated[
+    float | None,
+    typer.Option(
+        envvar="DLR_SINCE",
+        metavar="DURATION",
+        parser=parse_duration,
+        help='Only what is not older than this, like "10m".',
+        show_default=False,
+    ),
+]
+Previous = Annotated[bool, typer.Option("--previous", "-p", help="The run before the last restart.")]
+LocalPort = Annotated[
+    int, typer.Option("--port", envvar="DLR_PORT", min=1, max=65535, help="Port of this machine to take.")
+]
+Address = Annotated[
+    str,
+    typer.Option(
+        envvar="DLR_ADDRESS", metavar="ADDRESS", help="Address of this machine; 0.0.0.0 lets others in too."
+    ),
+]

@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from ducklake_registry.cli import options
+from ducklake_registry.display.output import OutputFormat
 
 PANEL = "Registry"
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `dlr`."""
-    for command in (deploy_registry, clean_registry):
+    for command in (deploy_registry, clean_registry, registry_status, logs, port_forward):
         app.command(rich_help_panel=PANEL)(command)
 
 
@@ -96,3 +97,85 @@ def clean_registry(
         if not delete_data and not yes and workflow.claim():
             workflow = replace(workflow, delete_data=terminal.ask("Delete its volume with all images too?"))
     perform(terminal, workflow.steps(), cluster.context, deadline, dry_run=dry_run)
+
+
+def registry_status(
+    registry: options.Registry = "localhost:5000",
+    namespace: options.Namespace = "storage",
+    context: options.Context = None,
+    kubeconfig: options.KubeconfigFiles = None,
+    watch: options.Watch = False,
+    output: options.Output = OutputFormat.TABLE,
+) -> None:
+    """Show how the registry is, and what to do if it is not well; the exit code is then 1.
+
+    Example: dlr registry-status --registry localhost:5000
+    """
+    from functools import partial
+
+    from ducklake_registry.cluster.client import Cluster
+    from ducklake_registry.cluster.kubeconfig import Kubeconfig
+    from ducklake_registry.display import emit
+    from ducklake_registry.display.registry_status import registry_status_picture as picture
+    from ducklake_registry.reports.registry_status import look
+
+    looking = partial(look, Cluster(context, Kubeconfig.parse(kubeconfig)), namespace, registry)
+    if watch:
+        from ducklake_registry.display.watching import watch as watching
+
+        watching(looking, output, picture)
+    emit(found := looking(), output, picture)
+    if not found.healthy:
+        raise typer.Exit(1)
+
+
+def logs(
+    follow: options.Follow = False,
+    tail: options.Tail = None,
+    since: options.Since = None,
+    previous: options.Previous = False,
+    namespace: options.Namespace = "storage",
+    context: options.Context = None,
+    kubeconfig: options.KubeconfigFiles = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Show what the registry has written; with --follow also what it and its successors go on to write.
+
+    Example: dlr logs --follow --since 10m
+    """
+    from ducklake_registry.cluster.client import Cluster
+    from ducklake_registry.cluster.kubeconfig import Kubeconfig
+    from ducklake_registry.cluster.logs import Excerpt, Log
+    from ducklake_registry.display import Terminal
+    from ducklake_registry.display.output import write_lines
+    from ducklake_registry.manifests import names
+
+    log = Log(Cluster(context, Kubeconfig.parse(kubeconfig)), namespace, names.DEPLOYMENT)
+    excerpt = Excerpt(tail, since, previous)
+    write_lines(log.follow(excerpt, Terminal(quiet=quiet).note) if follow else log.read(excerpt))
+
+
+def port_forward(
+    port: options.LocalPort = 5000,
+    address: options.Address = "127.0.0.1",
+    namespace: options.Namespace = "storage",
+    context: options.Context = None,
+    kubeconfig: options.KubeconfigFiles = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Lead a port of this machine to the registry through the API server, for clusters without a node port.
+
+    Example: dlr port-forward --context production --port 5001
+    """
+    from ducklake_registry.cluster.client import Cluster
+    from ducklake_registry.cluster.forward import Forwarding
+    from ducklake_registry.cluster.kubeconfig import Kubeconfig
+    from ducklake_registry.display import Terminal
+    from ducklake_registry.manifests import names
+
+    cluster = Cluster(context, Kubeconfig.parse(kubeconfig))
+    forwarding = Forwarding(cluster, namespace, names.DEPLOYMENT, address, port, names.PORT)
+    terminal = Terminal(quiet=quiet)
+    with forwarding.listen() as listener:
+        terminal.once(forwarding.described(forwarding.find_pod()))
+        forwarding.serve(listener, terminal.once)

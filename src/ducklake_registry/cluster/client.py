@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import threading
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ducklake_registry.cluster.kubeconfig import Kubeconfig
-from ducklake_registry.errors import AccessDenied, ClusterError, ClusterUnreachable
+from ducklake_registry.cluster.refusals import translated
+from ducklake_registry.errors import ClusterError, ClusterUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient
     from kubernetes.dynamic import DynamicClient
     from kubernetes.dynamic.resource import Resource
+    from websocket import WebSocket
 
     from ducklake_registry.cluster.kinds import Kind
     from ducklake_registry.manifests import Object
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 FIELD_MANAGER = "dlr"
 """Who server-side apply notes as the owner of what `dlr` sets."""
 
+_PIECE = 64 * 1024
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
-_CONTEXT_HINT = "see it with `kubectl config view`, or choose another context with --context"
 
 
 class NotServed(ClusterError):
@@ -148,6 +149,40 @@ class Cluster:
         with self._translated():
             return self._value(self._fetch(path), key)
 
+    def stream(self, path: str) -> Iterator[bytes]:
+        """Give what a GET of a path answers piece by piece, however long that takes; only connecting is limited.
+
+        Raises ClusterUnreachable also when the connection is lost on the way.
+        """
+        with self._translated():
+            limits = (self._timeout, None)
+            answer = self._dynamic.request("get", path, serialize=False, _request_timeout=limits)
+            try:
+                yield from answer.stream(_PIECE)
+            finally:
+                answer.close()
+
+    def websocket(self, path: str, protocol: str) -> WebSocket:
+        """Open a WebSocket to a path of the API; it may then be silent for as long as it likes."""
+        import websocket
+        from kubernetes.client.exceptions import ApiException
+        from kubernetes.stream.ws_client import create_websocket, get_websocket_url
+
+        url = get_websocket_url(self.server + path)
+        with self._translated():
+            token = self.api.configuration.auth_settings().get("BearerToken")
+            headers = {"sec-websocket-protocol": protocol} | ({"authorization": token["value"]} if token else {})
+            websocket.setdefaulttimeout(self._timeout)  # the library has no other way to limit connecting
+            try:
+                opened: WebSocket = create_websocket(self.api.configuration, url, headers)
+            except websocket.WebSocketBadStatusException as error:
+                said = (error.resp_body or b"").decode(errors="replace")
+                raise ApiException(error.status_code, str(error), body=said) from error
+            except websocket.WebSocketException as error:
+                raise ClusterUnreachable(f"no way into the cluster of context {self.context}: {error}") from error
+        opened.settimeout(None)
+        return opened
+
     def served(self, api_version: str) -> list[dict[str, Any]]:
         """Return the resources of one version of an API group, as discovery describes them.
 
@@ -213,37 +248,8 @@ class Cluster:
                 )
         raise NotServed(f"the cluster does not serve {kind.name} of {kind.api_version}")
 
-    @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
-        from kubernetes.client.exceptions import ApiException
-        from kubernetes.config import ConfigException
-        from urllib3.exceptions import HTTPError
-
-        try:
-            yield
-        except ApiException as error:
-            raise self._refusal(error) from error
-        except HTTPError as error:
-            hint = "is the cluster running? `dlr deploy-kind` makes and repairs the laptop's own"
-            message = f"the cluster of context {self.context} does not answer: {_cause(error)}"
-            raise ClusterUnreachable(message, hint) from error
-        except (ConfigException, OSError) as error:
-            said = " ".join(str(error).split())
-            raise ClusterUnreachable(f"context {self.context} cannot be used: {said}", _CONTEXT_HINT) from error
-
-    def _refusal(self, error: Any) -> ClusterError:
-        said = _said(error)
-        if error.status == 401:  # noqa: PLR2004
-            return AccessDenied(
-                f"the cluster of context {self.context} does not accept these credentials",
-                hint="log in to the cluster again, or choose another context with --context",
-            )
-        if error.status == 403 and " cannot " in said:  # noqa: PLR2004
-            return AccessDenied(
-                f"not allowed: {said}", hint="ask the cluster's administrator for that right (RBAC)"
-            )
-        taken = "choose another with --node-port" if "port is already allocated" in said else None
-        return ClusterError(f"the cluster refused: {said}", hint=taken)
+    def _translated(self) -> contextlib.AbstractContextManager[None]:
+        return translated(self.context)
 
 
 def kind_of(wanted: Object) -> Kind:
@@ -259,18 +265,3 @@ def _prefix(api_version: str) -> str:
 
 def _plain(_client: object, answer: Any) -> Any:
     return answer
-
-
-def _said(error: Any) -> str:
-    """Return the server's own words: the message of the Status that it answers with."""
-    with contextlib.suppress(ValueError, TypeError, KeyError):
-        return str(json.loads(error.body)["message"])
-    return f"{error.status} {error.reason}"
-
-
-def _cause(error: BaseException) -> str:
-    """Return the innermost reason of a connection error, which is the one that says something."""
-    while isinstance(reason := getattr(error, "reason", None), BaseException):
-        error = reason
-    text = re.sub(r"\[Errno -?\d+\] ", "", str(error)).rpartition(": ")[2].strip(" '\"")
-    return (text if "(" in text else text.rstrip(" '\")")) or type(error).__name__

@@ -77,8 +77,19 @@ def diagnose(cluster: Cluster, deployment: Object, message: str) -> RolloutFaile
     except ClusterError as error:
         details.append(f"no further evidence: {error.message}")
     text = " ".join((message, *details))
-    hint = next((hint for pattern, hint in _HINTS if re.search(pattern, text)), None)
-    return RolloutFailed(message, hint and hint.format(namespace=namespace), tuple(details))
+    return RolloutFailed(message, hint_for(text, namespace), tuple(details))
+
+
+def hint_for(trouble: str, namespace: str) -> str | None:
+    """Return what a person can do about a pod's trouble, as far as it is known."""
+    hint = next((hint for pattern, hint in _HINTS if re.search(pattern, trouble)), None)
+    return hint and hint.format(namespace=namespace)
+
+
+def no_registry(cluster: Cluster, namespace: str) -> ClusterError:
+    """Return the error that says that a namespace has no registry."""
+    where = f"namespace {namespace} of context {cluster.context}"
+    return ClusterError(f"there is no registry in {where}", hint="`dlr deploy-registry` deploys one")
 
 
 def last_events(cluster: Cluster, namespace: str, names: list[str], count: int = 4) -> list[str]:

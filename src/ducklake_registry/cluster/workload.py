@@ -44,6 +44,22 @@ def newest_pods(cluster: Cluster, deployment: Object) -> list[Object]:
     return sorted(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), reverse=True)
 
 
+def container(pod: Object) -> Object:
+    """Return the status of a pod's first container; an empty one before it has any."""
+    return next(iter(pod.get("status", {}).get("containerStatuses", ())), {})
+
+
+def run_of(pod: Object) -> str | None:
+    """Return the id of the run that a pod's first container is in or was in last; None before the first."""
+    return container(pod).get("containerID") or None
+
+
+def is_ready(pod: Object) -> bool:
+    """Return whether a pod takes requests."""
+    conditions = pod.get("status", {}).get("conditions", ())
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
 def selector(labels: Mapping[str, str]) -> str:
     """Return labels in the form of a label selector: "app=docker-registry"."""
     return ",".join(f"{key}={value}" for key, value in labels.items())

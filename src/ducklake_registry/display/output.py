@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from _typeshed import DataclassInstance
     from rich.console import RenderableType
@@ -37,6 +37,13 @@ def emit(result: R, form: OutputFormat, picture: Callable[[R], RenderableType]) 
         stdout().print(picture(result))
     else:
         write_plain(plain(result), form)
+
+
+def write_lines(lines: Iterable[bytes]) -> None:
+    """Write bytes to stdout as they come, each piece at once."""
+    for line in lines:
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
 
 
 def write_plain(value: Any, form: OutputFormat) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from functools import cache
@@ -24,11 +25,15 @@ if TYPE_CHECKING:
 _QUIET_SECONDS = 5.0
 """Where there is no screen to redraw, what a step waits for is written this often at the most."""
 
+_ANY_WIDTH = 1000
+
 
 @cache
 def stdout() -> Console:
-    """Return the console for results."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    """Return the console for results; without a screen lines are as long as they like, for grep and its kind."""
+    if sys.stdout.isatty():
+        return Console(highlight=False)
+    return Console(highlight=False, soft_wrap=True, width=None if "COLUMNS" in os.environ else _ANY_WIDTH)
 
 
 class Terminal:

@@ -1,0 +1,63 @@
+"""The Kubernetes library's errors in our own words."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from ducklake_registry.errors import AccessDenied, ClusterError, ClusterUnreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_CONTEXT_HINT = "see it with `kubectl config view`, or choose another context with --context"
+
+
+@contextlib.contextmanager
+def translated(context: str) -> Iterator[None]:
+    """Raise what goes wrong in the body as ClusterUnreachable, AccessDenied or another ClusterError."""
+    from kubernetes.client.exceptions import ApiException
+    from kubernetes.config import ConfigException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except ApiException as error:
+        raise _refusal(error, context) from error
+    except HTTPError as error:
+        hint = "is the cluster running? `dlr deploy-kind` makes and repairs the laptop's own"
+        message = f"the cluster of context {context} does not answer: {_cause(error)}"
+        raise ClusterUnreachable(message, hint) from error
+    except (ConfigException, OSError) as error:
+        said = " ".join(str(error).split())
+        raise ClusterUnreachable(f"context {context} cannot be used: {said}", _CONTEXT_HINT) from error
+
+
+def _refusal(error: Any, context: str) -> ClusterError:
+    said = _said(error)
+    if error.status == 401:  # noqa: PLR2004
+        return AccessDenied(
+            f"the cluster of context {context} does not accept these credentials",
+            hint="log in to the cluster again, or choose another context with --context",
+        )
+    if error.status == 403 and " cannot " in said:  # noqa: PLR2004
+        return AccessDenied(f"not allowed: {said}", hint="ask the cluster's administrator for that right (RBAC)")
+    taken = "choose another with --node-port" if "port is already allocated" in said else None
+    return ClusterError(f"the cluster refused: {said}", hint=taken)
+
+
+def _said(error: Any) -> str:
+    """Return the server's own words: the message of the Status that it answers with."""
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        return str(json.loads(error.body)["message"])
+    return f"{error.status} {error.reason}"
+
+
+def _cause(error: BaseException) -> str:
+    """Return the innermost reason of a connection error, which is the one that says something."""
+    while isinstance(reason := getattr(error, "reason", None), BaseException):
+        error = reason
+    text = re.sub(r"\[Errno -?\d+\] ", "", str(error)).rpartition(": ")[2].strip(" '\"")
+    return (text if "(" in text else text.rstrip(" '\")")) or type(error).__name__
