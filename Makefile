@@ -5,6 +5,7 @@ SHELL := bash
 VENV := .venv
 DLR := $(VENV)/bin/dlr
 INSTALLED := $(VENV)/.installed
+CHECKS := $(VENV)/.checks
 ARGS :=
 
 # --- the environment
@@ -36,12 +37,15 @@ $(SHIMS): $(INSTALLED)
 
 # --- the project
 
-install: $(INSTALLED) ## Make .venv, with dlr and what checks the project in it
+install: $(CHECKS) ## Make .venv, with dlr and what checks the project in it
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@bootstrap/venv
 
-test: $(INSTALLED) ## Everything that checks the project
+$(CHECKS): pyproject.toml constraints.txt
+	@bootstrap/venv --checks
+
+test: $(CHECKS) ## Everything that checks the project
 	bootstrap/up --tests
 	@$(MAKE) --no-print-directory lint
 	DLR_TEST_REGISTRY="$${DLR_TEST_REGISTRY:-$$(bootstrap/lib/call program_path registry)}" $(VENV)/bin/pytest $(ARGS)
@@ -49,7 +53,7 @@ test: $(INSTALLED) ## Everything that checks the project
 SHELL_SCRIPTS := bootstrap/up bootstrap/venv bootstrap/pack bootstrap/constraints bootstrap/python bootstrap/lib/call bootstrap/node/entrypoint \
                  bootstrap/node/import-images bootstrap/node/runc-bounded .ci/run
 
-lint: $(INSTALLED) ## The checks that run nothing: style, types, layers, shell scripts
+lint: $(CHECKS) ## The checks that run nothing: style, types, layers, shell scripts
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
@@ -57,7 +61,7 @@ lint: $(INSTALLED) ## The checks that run nothing: style, types, layers, shell s
 	@if command -v shellcheck > /dev/null; then echo shellcheck; shellcheck --check-sourced $(SHELL_SCRIPTS); \
 	else echo 'shellcheck is not there: the shell scripts were not checked'; fi
 
-docs: $(INSTALLED) ## Write the generated pages of docs/ anew
+docs: $(CHECKS) ## Write the generated pages of docs/ anew
 	$(VENV)/bin/python scripts/docs.py
 
 clean: ## Remove .venv, caches and what builds left; no cluster, image or engine

@@ -34,7 +34,7 @@ def test_who_has_the_say(
     variables = {"DLR_HOST_PORT": VARIABLE} if in_environment else {}
     done = dlr_here("deploy-kind", "--dry-run", *words, **variables)
     assert done.returncode == 0
-    assert f"http://localhost:{expected}/v2/" in done.stdout
+    assert f"localhost:{expected}/" in done.stdout
 
 
 @pytest.mark.parametrize("key", ["host-port", "host_port"])
@@ -42,7 +42,7 @@ def test_who_has_the_say(
 def test_a_setting_has_its_options_name(name: str, key: str, dlr_here: Dlr, folder: Path) -> None:
     table = "[tool.dlr]\n" if name == "pyproject.toml" else ""
     (folder / name).write_text(f"{table}{key} = 5007\n")
-    assert "localhost:5007" in dlr_here("deploy-kind", "--dry-run").stdout
+    assert "localhost:5007/" in dlr_here("deploy-kind", "--dry-run").stdout
 
 
 def test_a_setting_may_be_for_another_command(dlr_here: Dlr, folder: Path) -> None:

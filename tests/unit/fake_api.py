@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is answered: a status with a body (plain data goes as JSON), cut short, or late."""
+    """What is answered: a status with a body (plain data goes as JSON), line by line, cut short, or late."""
 
     status: int = 200
     body: Any = None
+    streamed: bool = False
     cut: bool = False
     delay: float = 0
 
@@ -122,12 +123,17 @@ class _Handler(BaseHTTPRequestHandler):
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.send_response(answer.status)
             self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
+            if answer.streamed:
+                self.send_header("Transfer-Encoding", "chunked")
+                chunks = [*content.splitlines(keepends=True), b""]
+                content = b"".join(b"%x\r\n%b\r\n" % (len(each), each) for each in chunks)
+            else:
+                self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content[: len(content) // 2] if answer.cut else content)
         self.close_connection = answer.cut
 
-    do_GET = do_PATCH = do_DELETE = do_POST = _reply  # noqa: N815
+    do_GET = do_PUT = do_PATCH = do_DELETE = do_POST = _reply  # noqa: N815
 
     def log_message(self, *_arguments: object) -> None:
         """Say nothing."""

@@ -243,7 +243,7 @@ def test_changes_are_shown_object_by_object() -> None:
             "localhost:5050",
             "kind-team",
             False,
-            ["dlr destroy-kind --name team", "--context kind-team --registry localhost:5050"],
+            ["dlr destroy-kind --name team\n", "--context kind-team --registry localhost:5050\n"],
             [],
         ),
     ],
@@ -253,10 +253,10 @@ def test_what_to_type_next_can_be_typed(
 ) -> None:
     from rich.console import Console
 
-    console = Console(width=200)
+    console = Console(width=80)
     with console.capture() as capture:
         console.print(after_deploy_kind(address, context, is_default=is_default))
     lines = "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
-    assert f"docker push {address}/app" in lines
+    assert f"docker push {address}/" in lines
     assert all(each in lines for each in shown)
     assert not any(each in lines for each in hidden)

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ducklake_registry.cluster.client import Cluster
+from ducklake_registry.cluster.kubeconfig import Kubeconfig
 from ducklake_registry.cluster.logs import Excerpt, Log
-from ducklake_registry.errors import AccessDenied, ClusterError, ClusterUnreachable
+from ducklake_registry.errors import AccessDenied, ClusterError, ClusterUnreachable, UsageError
 from ducklake_registry.reports.asking import asking
 from ducklake_registry.reports.objects import Claim, Node, Pod, Service, Warned, Workload, is_system
 from ducklake_registry.reports.registry_status import look as look_at_registry
@@ -119,6 +121,13 @@ def test_a_question_without_an_answer_leaves_its_reason() -> None:
 def test_a_mistake_of_ours_is_not_taken_for_an_answer_that_is_missing() -> None:
     with asking() as questions, pytest.raises(ZeroDivisionError):
         questions.ask("one", lambda: 1 // 0).known()
+
+
+def test_what_the_user_wrote_wrong_is_no_matter_of_a_report(tmp_path: Path) -> None:
+    cluster_at("http://127.0.0.1:9", tmp_path)
+    cluster = Cluster("nonesuch", Kubeconfig((tmp_path / "kubeconfig",)))
+    with pytest.raises(UsageError, match="no context 'nonesuch'"):
+        look_at_registry(cluster, "storage", "127.0.0.1:9")
 
 
 # --- with an API server that is a fake, for what a real one does not do on demand

@@ -12,10 +12,14 @@ from ducklake_registry.display.registry_status import registry_status_picture
 from ducklake_registry.display.status import status_picture
 from ducklake_registry.display.units import milliseconds, size
 from ducklake_registry.reports.objects import Node, Port, Service, Warned, Workload
+from ducklake_registry.reports.registry_status import look
 from ducklake_registry.reports.status import Status
+from tests.unit.fake_api import cluster_at
 from tests.unit.test_reports_verdict import CLAIM, DEPLOYMENT, HEALTHY, POD, SEEN, SERVICE, THEN, judge
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import RenderableType
 
 LONG = "a-name-that-is-as-long-as-kubernetes-lets-it-be-0123456789-abcde"
@@ -112,6 +116,14 @@ def test_a_broken_registry_says_what_to_type() -> None:
     assert "✗ not ready, 4 restarts" in text
     assert "✗ pod docker-registry-1: CrashLoopBackOff" in text
     assert text.rstrip().endswith("hint: the log tells why: dlr logs --previous")
+
+
+def test_a_cluster_that_is_away_is_one_line(tmp_path: Path) -> None:
+    found = look(cluster_at("http://127.0.0.1:9", tmp_path), "storage", "127.0.0.1:9")
+    text = drawn(registry_status_picture(found), 200)
+    assert text.count("the cluster of context fake does not answer") == 2  # the line and the verdict
+    assert "cluster       ? not available:" in text
+    assert "outside       ? not available: cannot reach 127.0.0.1:9" in text
 
 
 def test_another_address_than_the_published_one_is_pointed_out() -> None:

@@ -119,7 +119,8 @@ def registry_status(
     from ducklake_registry.display.registry_status import registry_status_picture as picture
     from ducklake_registry.reports.registry_status import look
 
-    looking = partial(look, Cluster(context, Kubeconfig.parse(kubeconfig)), namespace, registry)
+    cluster = Cluster(context, Kubeconfig.parse(kubeconfig), request_timeout=5)
+    looking = partial(look, cluster, namespace, registry)
     if watch:
         from ducklake_registry.display.watching import watch as watching
 

@@ -27,7 +27,8 @@ def registry_status_picture(status: RegistryStatus) -> Group:
     parts = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     parts.add_column(no_wrap=True)
     parts.add_column(overflow="fold")
-    for part in (_deployment, _pods, _services, _volume, _answers, _repositories, _usage):
+    in_cluster = (_deployment, _pods, _services, _volume) if status.context else (_cluster,)
+    for part in (*in_cluster, _answers, _repositories, _usage):
         for title, said in part(status):
             parts.add_row(Text(title, "dim"), Text(said) if isinstance(said, str) else said)
     return Group(Text(where, "bold"), Padding(parts, (0, 0, 0, 2), expand=False), Text(""), _verdict(status))
@@ -38,6 +39,10 @@ def _verdict(status: RegistryStatus) -> Text:
     if status.hint:
         said.append("\nhint: ", "bold cyan").append(status.hint)
     return said
+
+
+def _cluster(status: RegistryStatus) -> Iterator[Row]:
+    yield "cluster", _missing(status, "cluster")
 
 
 def _deployment(status: RegistryStatus) -> Iterator[Row]:
@@ -97,7 +102,8 @@ def _answers(status: RegistryStatus) -> Iterator[Row]:
     if status.published not in {None, status.registry}:
         outside = Text.assemble(outside, f"\n(the cluster publishes its registry as {status.published})")
     yield "outside", outside
-    yield "inside", _answer(status, status.inside, "inside")
+    if status.context:
+        yield "inside", _answer(status, status.inside, "inside")
 
 
 def _answer(status: RegistryStatus, answer: Answer | None, part: str) -> Cell:
@@ -114,9 +120,11 @@ def _repositories(status: RegistryStatus) -> Iterator[Row]:
 def _usage(status: RegistryStatus) -> Iterator[Row]:
     used = status.usage
     if used is None:
-        yield "usage", _missing(status, "usage")
+        if status.context:
+            yield "usage", _missing(status, "usage")
         return
-    cpu = f"{used.cpu * 1000:.0f}m of a processor" + (f" (limit {used.cpu_limit:g})" if used.cpu_limit else "")
+    millis = f"{used.cpu * 1000:.0f}m" if used.cpu >= 0.001 else "under 1m"  # noqa: PLR2004
+    cpu = f"{millis} of a processor" + (f" (limit {used.cpu_limit:g})" if used.cpu_limit else "")
     memory = f"{size(used.memory)} of memory" + (
         f" (limit {size(used.memory_limit)})" if used.memory_limit else ""
     )

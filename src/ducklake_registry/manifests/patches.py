@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ducklake_registry.manifests.quantity import parse_quantity, smaller
+from ducklake_registry.reference import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +56,8 @@ def patched(objects: list[Object], spec: RegistrySpec) -> list[Object]:
 
 
 def with_image(objects: list[Object], image: str) -> list[Object]:
-    """Run the registry from `image`."""
+    """Run the registry from `image`; raises UsageError for what is no name of an image."""
+    Reference.parse(image, default_registry="docker.io")
     return _changed(objects, "Deployment", "docker-registry", _CONTAINER, {"image": image})
 
 

@@ -6,7 +6,7 @@ import contextlib
 from multiprocessing.pool import ThreadPool
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from ducklake_registry.errors import ClusterUnreachable, DlrError
+from ducklake_registry.errors import ClusterUnreachable, DlrError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,9 +30,14 @@ class Asked(Generic[T]):
         return self._answer.get()
 
     def known(self) -> T | None:
-        """Wait for the answer; return None and note the reason where it cannot be had."""
+        """Wait for the answer; return None and note the reason where it cannot be had.
+
+        Raises UsageError: what the user wrote is not a matter of the report.
+        """
         try:
             return self.get()
+        except UsageError:
+            raise
         except DlrError as error:
             self._unavailable[self._part] = error
             return None

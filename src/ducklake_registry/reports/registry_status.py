@@ -14,7 +14,7 @@ from ducklake_registry.cluster.workload import is_ready, selector
 from ducklake_registry.errors import ClusterError
 from ducklake_registry.manifests import names, parse_quantity
 from ducklake_registry.registry import RegistryClient, Retry
-from ducklake_registry.reports.asking import asking
+from ducklake_registry.reports.asking import Asked, asking
 from ducklake_registry.reports.objects import Claim, Pod, Service, Workload, now
 from ducklake_registry.reports.verdict import first_broken
 from ducklake_registry.reports.volume import Disk, disk, stored
@@ -90,8 +90,15 @@ class RegistryStatus:
 class _Registry:
     """The registry in a namespace of a cluster, each question about it a method."""
 
-    cluster: Cluster
+    _cluster: Cluster
     namespace: str
+    connected: Asked[str]
+
+    @property
+    def cluster(self) -> Cluster:
+        """The cluster, once it has answered; one that does not is not asked again and again."""
+        self.connected.get()
+        return self._cluster
 
     def deployment(self) -> Object | None:
         return self.cluster.get(kinds.DEPLOYMENT, names.DEPLOYMENT, self.namespace)
@@ -142,10 +149,10 @@ def look(cluster: Cluster, namespace: str, registry: str) -> RegistryStatus:
 
     Raises UsageError for a context or a registry that cannot be meant; all else that fails is in the report.
     """
-    at = _Registry(cluster, namespace)
     with RegistryClient(registry, timeout=_API_TIMEOUT, retry=Retry(attempts=1)) as client, asking() as questions:
         # Connecting comes first and alone: what it loads would count as time that the API took.
-        context = questions.ask("cluster", lambda: _connected(cluster)).known()
+        connected = questions.ask("cluster", lambda: _connected(cluster))
+        context, at = connected.known(), _Registry(cluster, namespace, connected)
         outside = questions.ask("outside", lambda: _outside(client))
         repositories = questions.ask("repositories", lambda: sum(1 for _ in client.catalog()))
         inside = questions.ask("inside", at.inside)
@@ -153,8 +160,8 @@ def look(cluster: Cluster, namespace: str, registry: str) -> RegistryStatus:
         pods = questions.ask("pods", at.pods)
         claim = questions.ask("claim", at.claim)
         services = questions.ask("services", at.services)
-        kept = questions.ask("stored", lambda: stored(cluster, _ready(pods.get())))
-        under = questions.ask("disk", lambda: disk(cluster, _ready(pods.get())))
+        kept = questions.ask("stored", lambda: stored(at.cluster, _ready(pods.get())))
+        under = questions.ask("disk", lambda: disk(at.cluster, _ready(pods.get())))
         used = questions.ask("usage", at.usage)
         published = questions.ask("published", at.published)
         workload = deployment.known()

@@ -69,7 +69,8 @@ def _claim(status: RegistryStatus) -> Broken | None:
 def _pods(status: RegistryStatus) -> Broken | None:
     for pod in status.pods:
         if pod.trouble:
-            return Broken(f"pod {pod.name}: {pod.trouble}", hint_for(pod.trouble, status.namespace))
+            reason = pod.trouble.partition(": ")[0]  # all of it is with the pod, and may be long
+            return Broken(f"pod {pod.name}: {reason}", hint_for(pod.trouble, status.namespace))
     found = status.deployment
     if found and found.ready < found.wanted:
         what = f"{found.ready} of {found.wanted} pods ready"

@@ -63,7 +63,9 @@ class DeployKind:
         return KindCluster(self.spec, self.engine, self.deadline)
 
     def check(self, report: Report) -> str:
-        """See that all is there that the steps need, before any of them changes something."""
+        """See that all is there and makes sense that the steps need, before any of them changes something."""
+        kind.config(self.spec)
+        patched(registry_objects(), self.registry)
         self.kubeconfig.contexts()
         return self.kind_cluster.check(report)
 

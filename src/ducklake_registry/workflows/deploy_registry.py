@@ -10,7 +10,7 @@ from ducklake_registry.cluster.apply import Change, apply, preview
 from ducklake_registry.cluster.kinds import CLAIM, STORAGE_CLASS
 from ducklake_registry.cluster.rollout import follow
 from ducklake_registry.errors import AccessDenied, ClusterError
-from ducklake_registry.manifests import RegistrySpec, find, parse_quantity, patched, registry_objects
+from ducklake_registry.manifests import RegistrySpec, find, names, parse_quantity, patched, registry_objects
 from ducklake_registry.step import Step
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from ducklake_registry.step import Report
     from ducklake_registry.waiting import Deadline
 
-DEPLOYMENT_NAME = "docker-registry"
-CLAIM_NAME = "registry-storage"
-DEFAULT_NAMESPACE = "storage"
+DEPLOYMENT_NAME = names.DEPLOYMENT
+CLAIM_NAME = names.CLAIM
+DEFAULT_NAMESPACE = names.NAMESPACE
 
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
