@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
 from rich.table import Table
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from ducklake_registry.errors import DlrError
     from ducklake_registry.step import Report, Step
+
+R = TypeVar("R")
 
 _QUIET_SECONDS = 5.0
 """Where there is no screen to redraw, what a step waits for is written this often at the most."""
@@ -52,6 +54,17 @@ class Terminal:
         """Run steps in order, each shown with what it waits for, its outcome and its time."""
         for step in steps:
             self._run(step.title, step.run)
+
+    def during(self, title: str, work: Callable[[Report], R], outcome: Callable[[R], str]) -> R:
+        """Show some work like a step, and return what it found; `outcome` puts that into a few words."""
+        found: list[R] = []
+
+        def run(report: Report) -> str:
+            found.append(work(report))
+            return outcome(found[0])
+
+        self._run(title, run)
+        return found[0]
 
     def _run(self, title: str, work: Callable[[Report], str]) -> str:
         started = time.monotonic()
