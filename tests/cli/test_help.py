@@ -41,6 +41,18 @@ EXPECTED = {
     "destroy-kind": {"--timeout", "--dry-run", "--yes", "--verbose", "--quiet", "--kubeconfig"},
     "status": {"--context", "--kubeconfig", "--output"},
     "registry-status": {"--registry", "--context", "--kubeconfig", "--namespace", "--output"},
+    "test-registry": {
+        *(
+            "--registry",
+            "--context",
+            "--kubeconfig",
+            "--namespace",
+            "--timeout",
+            "--output",
+            "--verbose",
+            "--quiet",
+        ),
+    },
     "logs": {"--context", "--kubeconfig", "--namespace", "--quiet"},
     "port-forward": {"--context", "--kubeconfig", "--namespace", "--quiet"},
     "deploy-registry": {

@@ -135,7 +135,12 @@ Output = Annotated[
 ]
 Categories = Annotated[
     list[Category] | None,
-    typer.Option("--category", envvar="DLR_CATEGORY", help="Make only the checks of this category; repeatable."),
+    typer.Option(
+        "--category",
+        envvar="DLR_CATEGORY",
+        metavar="CATEGORY",
+        help=f"Make only the checks of this category ({', '.join(Category)}); repeatable.",
+    ),
 ]
 Exclude = Annotated[
     list[str] | None,

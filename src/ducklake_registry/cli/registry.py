@@ -151,7 +151,7 @@ def test_registry(
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Prove that a registry does what it should, with generated images; the exit code is 1 if it does not.
+    """Prove that a registry works, with images of its own making; the exit code is 1 if it does not.
 
     All that it puts into the registry, the cluster and the engine is removed again.
 
