@@ -10,7 +10,7 @@ from ducklake_registry.acceptance.check import CheckFailed, CheckSkipped, Eviden
 from ducklake_registry.cluster import kinds
 from ducklake_registry.cluster.diagnosis import hint_for, last_events, pod_trouble
 from ducklake_registry.cluster.workload import is_ready
-from ducklake_registry.errors import TimeoutExpired
+from ducklake_registry.errors import EngineError, TimeoutExpired
 from ducklake_registry.oci import Manifest
 from ducklake_registry.step import silent
 from ducklake_registry.waiting import Deadline, NotYet, wait_for
@@ -38,7 +38,7 @@ def engine(context: Context) -> Evidence:
     names = [f"{context.registry}/{repository}:{tag}" for tag in (pulled, pushed)]
     for name in names:
         _removed_from(context, docker, name)
-    docker.pull(names[0], Deadline(min(_ENGINE_SECONDS, context.deadline.remaining or 1)), silent)
+    _pull(docker, names[0], Deadline(min(_ENGINE_SECONDS, context.deadline.remaining or 1)))
     docker.add_name(*names)
     context.cleanup.add(f"{repository}:{pushed}", lambda: _delete_tagged(context, repository, pushed))
     docker.push(names[1], silent)
@@ -50,6 +50,16 @@ def engine(context: Context) -> Evidence:
         for blob in arrived.blobs:
             context.client.small_blob(repository, blob)
     return Evidence(f"Docker {docker.version()} has pulled it and pushed it back")
+
+
+def _pull(docker: Engine, name: str, deadline: Deadline) -> None:
+    """Let the engine pull an image. Raises CheckSkipped where it has no login: that is its user's to give."""
+    try:
+        docker.pull(name, deadline, silent)
+    except EngineError as error:
+        if any(words in error.message for words in ("no basic auth credentials", "unauthorized")):
+            raise CheckSkipped(f"the engine is not logged in: {error.message}", "docker login") from error
+        raise
 
 
 def pod(context: Context) -> Evidence:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from ducklake_registry.acceptance.check import CheckSkipped, NotSupported, OverLimit
+from ducklake_registry.acceptance.check import Category, CheckSkipped, NotSupported, OverLimit
 from ducklake_registry.acceptance.results import Acceptance, Result, Verdict
 from ducklake_registry.acceptance.site import find_site
 from ducklake_registry.errors import (
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ducklake_registry.acceptance.baseline import Baseline
-    from ducklake_registry.acceptance.check import Category, Check, Evidence
+    from ducklake_registry.acceptance.check import Check, Evidence
     from ducklake_registry.acceptance.context import Context
     from ducklake_registry.cluster.client import Cluster
     from ducklake_registry.engine.client import Engine
@@ -77,7 +77,7 @@ def accept(
     results: list[Result] = []
     with context.cleanup:
         report("looking for its cluster and for an engine")
-        context = _placed(context, around)
+        context = _placed(context, around, may_push=any(each.category is not Category.HEALTH for each in checks))
         making = _Making(context, baseline)
         for number, check in enumerate(checks, 1):
             report(f"{number}/{len(checks)} {check.path}")
@@ -92,12 +92,12 @@ def accept(
     )
 
 
-def _placed(context: Context, around: Surroundings) -> Context:
+def _placed(context: Context, around: Surroundings, *, may_push: bool) -> Context:
     """Return the context with the cluster and the engine, as far as they can be had."""
     missing: dict[str, str] = {}
     site, engine = None, None
     try:
-        site = find_site(around.cluster, around.namespace, context)
+        site = find_site(around.cluster, around.namespace, context, may_push=may_push)
     except CheckSkipped as error:
         missing["site"] = error.message
     try:

@@ -29,13 +29,15 @@ _MARKS = {
     Verdict.UNSUPPORTED: ("○", "yellow"),
 }
 _SHOWN_LEFT = 5
+_VERDICT_WIDTH, _TIME_WIDTH = 13, 5
 
 
 def acceptance_picture(found: Acceptance) -> Group:
     """Return the results by category, what could not be removed, and the verdict."""
     parts: list[RenderableType] = []
+    width = max(len(each.name) for each in found.results)
     for category, results in groupby(found.results, key=lambda each: each.category):
-        parts += [Text(""), Text(category.capitalize(), "bold"), _results(results)]
+        parts += [Text(""), Text(category.capitalize(), "bold"), _results(results, width)]
     return Group(*parts[1:], *_left_behind(found), Text(""), _verdict(found))
 
 
@@ -49,11 +51,12 @@ def heard(asked: Asked) -> str:
     return f"{asked.method:<6} {asked.status or 'no answer'} {asked.seconds * 1000:7.1f} ms  {asked.url}"
 
 
-def _results(results: Iterable[Result]) -> RenderableType:
+def _results(results: Iterable[Result], width: int) -> RenderableType:
     rows = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    rows.add_column(no_wrap=True)
-    rows.add_column(no_wrap=True)
-    rows.add_column(justify="right", no_wrap=True)
+    # The same widths in each category, so that the eye can go straight down.
+    rows.add_column(no_wrap=True, min_width=width)
+    rows.add_column(no_wrap=True, min_width=_VERDICT_WIDTH)
+    rows.add_column(justify="right", no_wrap=True, min_width=_TIME_WIDTH)
     rows.add_column(overflow="fold")
     for each in results:
         mark, style = _MARKS[each.verdict]
