@@ -14,7 +14,8 @@
       * UnknownHost (2)
 
     * InvalidAnswer, DigestMismatch
-    * NotFound, Unauthorized, Denied, TooManyRequests
+    * NotFound (1)
+    * Unauthorized, Denied, TooManyRequests
     * Unsupported
 
       * DeleteDisabled, ReadOnly
@@ -95,6 +96,8 @@ class DigestMismatch(RegistryError):
 
 class NotFound(RegistryError):
     """The registry has no such repository, manifest or blob."""
+
+    exit_code = 1
 
 
 class Unauthorized(RegistryError):

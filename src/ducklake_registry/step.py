@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 Report = Callable[[str], None]
-"""Takes a line of live text: what a step is doing or waiting for just now."""
+"""Takes live text: what a step is doing or waiting for just now, and on further lines its parts."""
 
 
 @dataclass(frozen=True, slots=True)

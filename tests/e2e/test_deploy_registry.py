@@ -147,12 +147,13 @@ def test_an_enlarged_claim_stays_enlarged(environment: Environment) -> None:
 
 
 def test_an_image_that_cannot_be_pulled(environment: Environment) -> None:
-    done = environment.run_dlr("deploy-registry", "--image", "localhost:1/no/such:image")
-    fails(done, CLUSTER, "docker-registry does not start", "ImagePull", "localhost:1/no/such:image", "--image")
+    done = environment.run_dlr("deploy-registry", "--registry-image", "localhost:1/no/such:image")
+    reason = ("docker-registry does not start", "ImagePull", "localhost:1/no/such:image")
+    fails(done, CLUSTER, *reason, "--registry-image")
 
 
 def test_a_registry_that_crashes(environment: Environment) -> None:
-    done = environment.run_dlr("deploy-registry", "--image", "debian:bookworm-slim", "--timeout", "10s")
+    done = environment.run_dlr("deploy-registry", "--registry-image", "debian:bookworm-slim", "--timeout", "10s")
     # The image is not in the nodes and cannot be pulled, or it can and has no such program: either way it says so.
     fails(done, TIMEOUT, "last seen: 0 of 1 ready", "event: ")
 

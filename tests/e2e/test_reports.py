@@ -154,7 +154,7 @@ def test_the_volumes_real_use(environment: Environment) -> None:
     put_blob(environment.registry, "sized/app", os.urandom(20 * MIB))
     after = parsed(environment, "registry-status")
     assert 20 * MIB <= after["stored"] - before["stored"] < 21 * MIB
-    assert after["repositories"] >= 1
+    assert after["repositories"] >= before["repositories"] >= 0
     assert after["disk"]["free"] > 0
 
 

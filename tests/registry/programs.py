@@ -76,12 +76,13 @@ def running(
     readonly: bool = False,
     auth: dict[str, Any] | None = None,
     tls: dict[str, Any] | None = None,
+    port: int | None = None,
     catalog: dict[str, Any] | None = None,
 ) -> Iterator[RunningRegistry]:
-    """Run a registry until the block ends; what it logged is in `log`."""
+    """Run a registry until the block ends, on a free port or a given one; what it logged is in `log`."""
     program = find_program(release)
     assert program, release
-    port = free_port()
+    port = port or free_port()
     storage = storage or folder / "storage"
     config = {
         "version": 0.1,

@@ -12,12 +12,13 @@ import pytest
 
 from ducklake_registry.errors import DigestMismatch, NotFound, RegistryUnreachable, UsageError
 from ducklake_registry.oci import Index, Platform
-from ducklake_registry.reference import Digest, Reference, Repository
-from ducklake_registry.registry import Details, RegistryClient, list_images, list_tags, load, save
+from ducklake_registry.reference import Reference, Repository
+from ducklake_registry.registry import Known, RegistryClient, TagList, list_images, list_tags, load, save
 from tests.registry.faults import Request, faulty_server
 from tests.registry.images import manifest_of, push_image, push_index
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.registry
@@ -180,18 +181,25 @@ def test_what_is_no_layout_is_told(client: RegistryClient, tmp_path: Path) -> No
         assert caught.value.hint
 
 
+def only(client: RegistryClient, repository: str) -> Iterator[TagList]:
+    return list_tags(client, [Repository(repository)])
+
+
 def test_everything_is_listed_with_its_details(client: RegistryClient, repository: str) -> None:
     index, _ = push_index(client, repository, "multi")
     manifest = push_image(client, repository, "v1")
     client.upload_blob(repository, b"{}")
     artifact = manifest_of(b"{}")
     client.put_manifest(repository, "twice", manifest)
-    known: dict[Digest, Details] = {}
+    known = Known()
 
-    images = {str(image.tag): image for image in list_images(client, [Repository(repository)], known=known)}
-    again = {str(image.tag): image for image in list_images(client, [Repository(repository)], known=known)}
+    images, again = (
+        {str(image.tag): image for image in list_images(client, only(client, repository), known=known)}
+        for _ in range(2)
+    )
 
-    assert artifact.digest not in known
+    assert known.details.get(artifact.digest) is None
+    assert known.tags.get(Repository(repository)) == {tag: image.digest for tag, image in images.items()}
     assert images == again
     assert set(images) == {"multi", "twice", "v1"}
     details = images["v1"].details
@@ -230,10 +238,12 @@ def test_a_broken_image_does_not_hide_the_others() -> None:
 
     with faulty_server() as server, RegistryClient(server.host, auth=None) as client:
         server.behaviour = behave
-        images = list(list_images(client, [Repository("app")]))
+        images = list(list_images(client, only(client, "app")))
 
-    assert [(image.tag, image.digest) for image in images] == [("broken", None), ("fine", manifest.digest)]
+    found = [(image.tag, image.digest) for image in images]
+    assert found == [("broken", None), ("gone", None), ("fine", manifest.digest)]
     assert "not JSON" in images[0].problem
+    assert "nothing is behind the tag" in images[1].problem
 
 
 def test_a_list_that_breaks_says_so() -> None:

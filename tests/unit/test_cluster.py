@@ -321,7 +321,7 @@ def test_a_rollout_tells_what_keeps_the_pod(
     assert caught.value.message == "docker-registry does not start: ImagePullBackOff: Back-off pulling image"
     assert caught.value.details == ("event: Failed: no such host", "log: first", "log: last")
     assert caught.value.hint
-    assert "--image" in caught.value.hint
+    assert "--registry-image" in caught.value.hint
 
 
 def test_a_rollout_that_times_out_says_why(rollout: FakeApi, cluster: Cluster) -> None:

@@ -68,7 +68,7 @@ def test_all_well() -> None:
         (
             {"pods": (replace(POD, ready=False, trouble="ImagePullBackOff: no such image"),)},
             "pod docker-registry-1: ImagePullBackOff",
-            "--image",
+            "--registry-image",
         ),
         ({"claim": None}, "claim is gone", "dlr deploy-registry"),
         ({"claim": replace(CLAIM, phase="Lost")}, "registry-storage is lost", "kubectl describe pvc -n storage"),

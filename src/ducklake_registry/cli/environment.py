@@ -46,9 +46,10 @@ def deploy_kind(
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Make the laptop's environment: a kind cluster with a registry at localhost:5000.
+    """Make a kind cluster with a registry at localhost:5000.
 
-    Run again it repairs what is missing and leaves the rest as it is.
+    Pods pull from it under the name that the laptop pushes to. Run again it repairs what is missing and
+    leaves the rest as it is.
 
     Example: dlr deploy-kind --workers 1
     """
@@ -80,7 +81,7 @@ def destroy_kind(
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Delete the laptop's cluster with everything in it, the images too.
+    """Delete that cluster with all that is in it, the images too.
 
     Example: dlr destroy-kind --yes
     """
@@ -109,7 +110,9 @@ def status(
     watch: options.Watch = False,
     output: options.Output = OutputFormat.TABLE,
 ) -> None:
-    """Show all services in the cluster: nodes, workloads, ports, claims, recent warnings.
+    """Show all services in the cluster.
+
+    Nodes, workloads, ports, claims and recent warnings.
 
     Example: dlr status --watch
     """

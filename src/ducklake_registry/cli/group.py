@@ -68,7 +68,7 @@ class DlrGroup(TyperGroup):
         except _Refused as error:
             raise _told(error) from error
         except KeyboardInterrupt:
-            terminal.note("interrupted; what was done stays, and the command can be run again")
+            terminal.note("interrupted")
             ctx.exit(_INTERRUPTED)
 
     def defaults(self, project: ProjectFile) -> dict[str, dict[str, Any]]:
@@ -79,7 +79,7 @@ class DlrGroup(TyperGroup):
         values = {_key(name): value for name, value in project.values.items() if name not in SECTIONS}
         values = {key: _as_typed(key, value, project) for key, value in values.items()}
         options = {
-            name: {_key(option): str(each.name) for each in command.params for option in each.opts}
+            name: {_setting(each.opts): str(each.name) for each in command.params}
             for name, command in self.commands.items()
         }
         known = {option for each in options.values() for option in each}
@@ -91,6 +91,11 @@ class DlrGroup(TyperGroup):
             name: {each[key]: value for key, value in values.items() if key in each}
             for name, each in options.items()
         }
+
+
+def _setting(names: list[str]) -> str:
+    """Return how an option is called in a file: by its first long name, so that each setting means one thing."""
+    return _key(next((name for name in names if name.startswith("--")), names[0]))
 
 
 def _key(option: str) -> str:

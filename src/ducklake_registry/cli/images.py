@@ -2,14 +2,254 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Annotated
 
-if TYPE_CHECKING:
-    import typer
+import typer
+
+from ducklake_registry.cli import image_options, options
+from ducklake_registry.cli.connection import Connection, connected
+from ducklake_registry.display.output import ListFormat, OutputFormat
+from ducklake_registry.reports.wishes import Sort
 
 PANEL = "Images"
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `dlr`."""
-    del app
+    for command in (build_and_push, pull_from_registry, list_registry_images, inspect, delete_image):
+        app.command(rich_help_panel=PANEL)(connected(command))
+
+
+def build_and_push(
+    context: Annotated[
+        Path,
+        typer.Argument(metavar="CONTEXT", help="Folder to build, the current one by default.", show_default=False),
+    ] = Path(),
+    image: image_options.Image = "ducklake-backend",
+    tag: image_options.Tags = None,
+    file: image_options.Dockerfile = None,
+    build_arg: image_options.BuildArgs = None,
+    target: image_options.Target = None,
+    label: image_options.Labels = None,
+    no_cache: image_options.NoCache = False,
+    pull: image_options.PullBase = False,
+    platform: image_options.Platforms = None,
+    builder: image_options.BuilderChoice = image_options.Builder.AUTO,
+    source_date_epoch: image_options.SourceDateEpoch = None,
+    prod: image_options.Prod = False,
+    prod_registry: image_options.ProdRegistry = None,
+    build_only: image_options.BuildOnly = False,
+    push_only: image_options.PushOnly = False,
+    *,
+    connection: Connection,
+    output: options.Output = OutputFormat.TABLE,
+    dry_run: options.DryRun = False,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Build an image from a folder, and push it to the registry.
+
+    Without --tag its tag is git's: v1.2.3 if the commit has that tag, else the commit's short hash; with -dirty
+    if anything differs from the commit. On a registry of this machine it is `latest` too. What was pushed is
+    written to stdout as NAME@DIGEST, to be deployed.
+
+    Example: dlr build-and-push --tag v1.2.3
+    """
+    import os
+    from contextlib import closing
+
+    from ducklake_registry.cli.building import Goal, build_options, moment, plan, read_labels
+    from ducklake_registry.cli.running import list_steps
+    from ducklake_registry.display import Terminal, emit
+    from ducklake_registry.display.transferred import reference_line, tell_github
+    from ducklake_registry.engine import BuildContext, Engine
+    from ducklake_registry.reference import Repository
+    from ducklake_registry.workflows.build_and_push import BuildImage, ImageNames, PushImage, Source
+    from ducklake_registry.workflows.image_names import choose_tags, find_checkout
+
+    goal, terminal = Goal.of(connection, prod_registry, prod=prod), Terminal(verbose=verbose, quiet=quiet)
+    how = build_options(build_arg or (), target, platform or (), no_cache=no_cache, pull=pull)
+    folder = None if push_only else BuildContext.of(context, file)
+    checkout = find_checkout(context)
+    labels, created = read_labels(label or ()), moment(source_date_epoch)
+    names = ImageNames(Repository(image), choose_tags(tag or (), checkout, goal.destination))
+    source = Source(folder, how, checkout, labels, created) if folder else None
+    with closing(Engine(connection.timeout)) as engine, goal.connection.client() as client:
+        build = BuildImage(engine, names, source, terminal.output) if source else None
+        push = None if build_only else PushImage(engine, client, names, connection.timeout)
+        workflow = plan(build, push, builder)
+        if dry_run:
+            list_steps(workflow.steps())
+            return
+        terminal.run(workflow.steps())
+        result = workflow.result()
+    tell_github(result, os.environ)
+    emit(result, output, reference_line)
+
+
+def pull_from_registry(
+    image: Annotated[
+        str, typer.Argument(metavar="IMAGE", envvar="DLR_IMAGE", help="NAME, NAME:TAG or NAME@DIGEST.")
+    ] = "ducklake-backend",
+    tag: image_options.Tags = None,
+    all_tags: image_options.AllTags = False,
+    platform: image_options.Platform = None,
+    short_name: image_options.ShortName = True,
+    *,
+    connection: Connection,
+    output: options.Output = OutputFormat.TABLE,
+    dry_run: options.DryRun = False,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Pull an image from the registry into the engine, checked against the registry's digest.
+
+    Without a tag it is `latest`. It gets its name without the registry too, as if it had been built here.
+
+    Example: dlr pull-from-registry ducklake-backend:v1.2.3
+    """
+    from contextlib import closing
+
+    from ducklake_registry.cli.running import list_steps
+    from ducklake_registry.display import Terminal, emit
+    from ducklake_registry.display.transferred import pulled_lines
+    from ducklake_registry.engine import Engine
+    from ducklake_registry.oci import Platform
+    from ducklake_registry.workflows.pull import PullFromRegistry, chosen
+
+    reference, terminal = connection.reference(image), Terminal(verbose=verbose, quiet=quiet)
+    wanted = Platform.parse(platform) if platform else None
+    with closing(Engine(connection.timeout)) as engine, connection.client(reference.registry) as client:
+        references = chosen(client, reference, tag or (), all_tags=all_tags)
+        workflow = PullFromRegistry(engine, client, references, connection.timeout, wanted, short_name)
+        if dry_run:
+            list_steps(workflow.steps())
+            return
+        terminal.run(workflow.steps())
+        emit(workflow.result(), output, pulled_lines)
+
+
+def list_registry_images(
+    connection: Connection,
+    pattern: Annotated[
+        str, typer.Argument(metavar="[REPOSITORY-PATTERN]", help="Like 'team/*'; * stands for slashes too.")
+    ] = "*",
+    tags: Annotated[
+        bool, typer.Option("--tags/--no-tags", envvar="DLR_TAGS", help="Images, or only their repositories.")
+    ] = True,
+    details: Annotated[
+        bool | None,
+        typer.Option(
+            "--details/--no-details",
+            envvar="DLR_DETAILS",
+            help="Whole digests and all platforms; or names alone, which is fastest.",
+            show_default=False,
+        ),
+    ] = None,
+    sort: Annotated[
+        Sort, typer.Option(envvar="DLR_SORT", help="Sizes and times begin with the largest and newest.")
+    ] = Sort.NAME,
+    limit: Annotated[
+        int | None,
+        typer.Option(envvar="DLR_LIMIT", min=1, metavar="N", help="Only the first N.", show_default=False),
+    ] = None,
+    fixed_tags: Annotated[
+        bool,
+        typer.Option(
+            "--fixed-tags",
+            envvar="DLR_FIXED_TAGS",
+            help="Tags never move here: do not ask again what a known one names.",
+        ),
+    ] = False,
+    cache_dir: options.CacheDir = None,
+    no_cache: options.NoCache = False,
+    output: options.ListOutput = ListFormat.TABLE,
+    quiet: options.Quiet = False,
+) -> None:
+    """List the images in the registry: repository, tag, digest, size, platforms, time of creation.
+
+    Sizes count each blob once, also where images share it. What cannot be read is listed with its problem,
+    and the exit code is then 1.
+
+    Example: dlr list-registry-images 'team/*' --sort size --limit 10
+    """
+    from ducklake_registry.cli.listing import Reading
+    from ducklake_registry.reports.wishes import Wish
+
+    wish = Wish(pattern, tags=tags, details=details is not False, sort=sort, limit=limit)
+    cache = None if no_cache else options.cache_folder(cache_dir)
+    reading = Reading(connection, wish, cache, fixed_tags, quiet)
+    if reading.write(output, whole=bool(details)):
+        raise typer.Exit(1)
+
+
+def inspect(
+    connection: Connection,
+    image: options.Image,
+    platform: Annotated[
+        str | None,
+        typer.Option(
+            envvar="DLR_PLATFORM", metavar="OS/ARCH[/VARIANT]", help="One of an index.", show_default=False
+        ),
+    ] = None,
+    raw: Annotated[bool, typer.Option("--raw", envvar="DLR_RAW", help="The manifest's own bytes.")] = False,
+    output: options.Output = OutputFormat.TABLE,
+) -> None:
+    """Show an image from near: manifest, platforms, config, layers with what made them, referrers.
+
+    Example: dlr inspect team/app:v1 --platform linux/arm64
+    """
+    from ducklake_registry.display.inspection import inspection
+    from ducklake_registry.display.output import emit, write_lines
+    from ducklake_registry.oci import Platform
+    from ducklake_registry.reports import inspection as report
+
+    reference = connection.reference(image)
+    wanted = Platform.parse(platform) if platform else None
+    with connection.client(reference.registry) as client:
+        if raw:
+            write_lines([report.find_manifest(client, reference, wanted).raw])
+        else:
+            emit(report.inspect(client, reference, wanted), output, inspection)
+
+
+def delete_image(
+    connection: Connection,
+    images: options.Images,
+    tag_only: Annotated[
+        bool,
+        typer.Option(
+            "--tag-only",
+            envvar="DLR_TAG_ONLY",
+            help="Delete the tag and leave the image (distribution 3, not 2.8).",
+        ),
+    ] = False,
+    context: options.Context = None,
+    kubeconfig: options.KubeconfigFiles = None,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Delete images from the registry, with all their tags; what would go is shown first.
+
+    Example: dlr delete-image team/app:v1 --dry-run
+    """
+    from ducklake_registry.cli.deletion import look, seen
+    from ducklake_registry.cli.running import confirm
+    from ducklake_registry.display import Terminal
+    from ducklake_registry.display.terminal import stdout
+    from ducklake_registry.workflows.delete_images import DeleteImages
+
+    terminal = Terminal(quiet=quiet)
+    references = connection.references(images)
+    with connection.client(references[0].registry) as client:
+        workflow = DeleteImages(client, references, tag_only)
+        doomed = look(workflow, terminal)
+        picture = seen(doomed, context, kubeconfig, terminal)
+        if dry_run:
+            stdout().print(picture)
+            return
+        terminal.show(picture)
+        confirm(terminal, "Delete the tags?" if tag_only else "Delete this, with all its tags?", yes=yes)
+        terminal.run(workflow.steps(doomed))

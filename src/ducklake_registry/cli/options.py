@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from ducklake_registry.acceptance.check import Category
-from ducklake_registry.display.output import OutputFormat
+from ducklake_registry.display.output import ListFormat, OutputFormat
 from ducklake_registry.errors import UsageError
 from ducklake_registry.settings import parse_duration
 
@@ -179,6 +179,10 @@ Baseline = Annotated[
 Junit = Annotated[
     Path | None, typer.Option(envvar="DLR_JUNIT", metavar="FILE", help="Write the results for CI systems too.")
 ]
+ListOutput = Annotated[
+    ListFormat,
+    typer.Option("--output", "-o", envvar="DLR_OUTPUT", help="For people, or for machines; jsonl as it comes."),
+]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Look again every two seconds, until Ctrl-C.")]
 ClusterName = Annotated[
     str,
@@ -248,3 +252,26 @@ Address = Annotated[
         envvar="DLR_ADDRESS", metavar="ADDRESS", help="Address of this machine; 0.0.0.0 lets others in too."
     ),
 ]
+CacheDir = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="DLR_CACHE_DIR",
+        metavar="FOLDER",
+        help="Where facts about images are kept. Default: the user's folder for caches.",
+        show_default=False,
+    ),
+]
+NoCache = Annotated[bool, typer.Option("--no-cache", envvar="DLR_NO_CACHE", help="Keep and use no such facts.")]
+
+_IMAGE = "[REGISTRY/]REPOSITORY[:TAG][@DIGEST]"
+Image = Annotated[str, typer.Argument(metavar="IMAGE", help=f"{_IMAGE}; without a registry it is --registry's.")]
+Images = Annotated[
+    list[str], typer.Argument(metavar="IMAGE…", help=f"{_IMAGE}; without a registry it is --registry's.")
+]
+
+
+def cache_folder(chosen: Path | None) -> Path:
+    """Return the folder that was chosen, or else the one that the system has for such things."""
+    from platformdirs import user_cache_path
+
+    return chosen or user_cache_path("dlr")

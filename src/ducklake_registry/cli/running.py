@@ -22,11 +22,20 @@ def perform(
 ) -> None:
     """Run the steps while no other `dlr` works on the cluster; with `dry_run`, only say what they are."""
     if dry_run:
-        for number, step in enumerate(steps, 1):
-            typer.echo(f"{number}. {step.title}")
+        list_steps(steps)
         return
-    with exclusive(cluster, deadline, terminal.once):
-        terminal.run(steps)
+    try:
+        with exclusive(cluster, deadline, terminal.once):
+            terminal.run(steps)
+    except KeyboardInterrupt:
+        terminal.note("what was done stays; run the command again to go on")
+        raise
+
+
+def list_steps(steps: Sequence[Step]) -> None:
+    """Say what would be done."""
+    for number, step in enumerate(steps, 1):
+        typer.echo(f"{number}. {step.title}")
 
 
 def confirm(terminal: Terminal, question: str, *, yes: bool) -> None:

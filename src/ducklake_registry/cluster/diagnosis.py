@@ -19,7 +19,7 @@ _NORMAL = {"ContainerCreating", "PodInitializing"}
 _HINTS = (
     (
         r"ErrImagePull|ImagePullBackOff|ErrImageNeverPull|InvalidImageName",
-        "name an image that the nodes can pull with --image, or bring it there: kind load docker-image IMAGE",
+        "name one that the nodes can pull with --registry-image, or bring it there: kind load docker-image IMAGE",
     ),
     (
         r"unbound .*PersistentVolumeClaim|persistentvolumeclaim",

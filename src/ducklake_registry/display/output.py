@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+import time
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from _typeshed import DataclassInstance
     from rich.console import RenderableType
+
+_FLUSH_SECONDS = 0.1
 
 R = TypeVar("R", bound="DataclassInstance")
 
@@ -26,17 +29,39 @@ class OutputFormat(StrEnum):
     YAML = "yaml"
 
 
+class ListFormat(StrEnum):
+    """How a long list is written: JSON lines come one by one, before the list has ended."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+    JSONL = "jsonl"
+
+
 def emit(result: R, form: OutputFormat, picture: Callable[[R], RenderableType]) -> None:
     """Write a result, a frozen dataclass, to stdout in the form that was asked for.
 
+    A picture that is a str is one to be copied, which is not folded where the screen ends.
     For machines its keys are the fields' names, sizes bytes, times RFC 3339, durations seconds.
     """
     if form is OutputFormat.TABLE:
         from ducklake_registry.display.terminal import stdout
 
-        stdout().print(picture(result))
+        shown = picture(result)
+        stdout().print(shown, soft_wrap=True if isinstance(shown, str) else None, markup=False)
     else:
         write_plain(plain(result), form)
+
+
+def write_json_lines(values: Iterable[Any]) -> None:
+    """Write plain data to stdout, each value as a line of JSON, seen by its reader within a moment."""
+    seen = time.monotonic()
+    for value in values:
+        sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+        if (now := time.monotonic()) - seen > _FLUSH_SECONDS:
+            sys.stdout.flush()
+            seen = now
+    sys.stdout.flush()
 
 
 def write_lines(lines: Iterable[bytes]) -> None:
@@ -69,5 +94,5 @@ def plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, str):
-        return str(value)  # an enumeration's member is text to JSON, but not to YAML
+        return str(value)  # an enumeration's member, or a digest, is text to JSON, but not to YAML
     return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,7 +16,7 @@ from rich.text import Text
 from ducklake_registry.waiting import spoken_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from rich.console import RenderableType
 
@@ -79,14 +80,30 @@ class Terminal:
         return outcome
 
     def _animated(self, title: str, work: Callable[[Report], str]) -> str:
-        with self._console.status(Text(title)) as status:
-            return work(lambda text: status.update(_line(title, text, self._console.width - 4)))
+        with self.working(title) as report:
+            return work(report)
 
     def _finished(self, mark: str, style: str, title: str, outcome: str, started: float) -> None:
         if not self._quiet:
             took = spoken_duration(time.monotonic() - started)
             text = Text.assemble(f"{title}: ", outcome, (f" ({took})", "dim"))
             self._console.print(_marked(Text(mark, style), text, wrap=self._console.is_terminal), soft_wrap=True)
+
+    def output(self, line: str) -> None:
+        """Show a line of what another program says, as it comes; it stays."""
+        if not self._quiet:
+            self._console.print(Text.from_ansi(line, style="dim"), soft_wrap=True)
+
+    @contextmanager
+    def working(self, title: str) -> Iterator[Report]:
+        """Show what is being looked at while the block lasts, and nothing of it on a screen afterwards."""
+        if self._quiet:
+            yield _nowhere
+        elif not self._console.is_terminal:
+            yield _Plain(self._console, title).report
+        else:
+            with self._console.status(Text(title)) as status:
+                yield lambda text: status.update(_line(title, text, self._console.width - 4))
 
     def note(self, text: str) -> None:
         """Tell something that a person should know, unless they asked for quiet."""
@@ -138,6 +155,7 @@ class _Plain:
         self._next = time.monotonic() + _QUIET_SECONDS
 
     def report(self, text: str) -> None:
+        text = text.partition("\n")[0]
         if text != self._last and time.monotonic() >= self._next:
             self._console.print(Text(f"… {self._title}: {text}"), soft_wrap=True)
             self._last, self._next = text, time.monotonic() + _QUIET_SECONDS
@@ -153,9 +171,12 @@ def _marked(mark: Text, text: Text, *, wrap: bool) -> RenderableType:
 
 
 def _line(title: str, text: str, width: int) -> Text:
-    line = Text.assemble(title, (f"  {text}", "dim"))
-    line.truncate(width, overflow="ellipsis")
-    return line
+    """Return a step's title with its live text; further lines of that come under it."""
+    first, *others = text.split("\n")
+    lines = [Text.assemble(title, (f"  {first}", "dim")), *(Text(f"  {each}", "dim") for each in others)]
+    for line in lines:
+        line.truncate(width, overflow="ellipsis")
+    return Text("\n").join(lines)
 
 
 def _nowhere(_text: str) -> None:

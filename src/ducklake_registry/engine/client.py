@@ -61,25 +61,40 @@ class Engine:
 
         # The SDK reads DOCKER_HOST, but does not know of `docker context use`.
         host = os.environ.get("DOCKER_HOST")
-        with _translated():
+        with translated():
             if host or (context := ContextAPI.get_current_context()) is None or context.Name == "default":
                 return docker.from_env(timeout=int(self._timeout))
             return docker.DockerClient(base_url=context.Host, tls=context.TLSConfig, timeout=int(self._timeout))
 
+    @property
+    def api(self) -> docker.APIClient:
+        """The SDK's own client, for the modules of this package; use it within `translated`."""
+        return self._client.api
+
+    def close(self) -> None:
+        """Close the connections, if there are any."""
+        if "_client" in vars(self):
+            self._client.close()
+
     def version(self) -> str:
         """Return the engine's version, such as "28.2.2"."""
-        with _translated():
+        with translated():
             return str(self._client.version()["Version"])
 
     def image_id(self, reference: str) -> str | None:
         """Return the id ("sha256:…") of the image that the engine has under a name or digest, if it has one."""
-        with contextlib.suppress(NotThere), _translated():
+        with contextlib.suppress(NotThere), translated():
             return str(self._client.images.get(reference).id)
         return None
 
+    def inspect(self, reference: str) -> dict[str, Any]:
+        """Return all that the engine knows of an image; raises NotThere."""
+        with translated():
+            return self._client.images.get(reference).attrs
+
     def tags_of(self, repository: str) -> list[str]:
         """Return the names, with tags, under which the engine has images of a repository."""
-        with _translated():
+        with translated():
             found = self._client.images.list(name=repository)
             return sorted(tag for image in found for tag in image.tags if tag.startswith(f"{repository}:"))
 
@@ -107,7 +122,7 @@ class Engine:
             raise finished[0]
 
     def _pull(self, reference: str, report: Report) -> None:
-        with _translated():
+        with translated():
             for event in self._client.api.pull(reference, stream=True, decode=True):
                 if "error" in event:
                     raise EngineError(f"cannot pull {reference}: {event['error']}")
@@ -116,7 +131,7 @@ class Engine:
     def push(self, reference: str, report: Report) -> None:
         """Push an image under one of its names; raise EngineError, with the registry's words, when it fails."""
         repository, _, tag = reference.rpartition(":")
-        with _translated():
+        with translated():
             for event in self._client.api.push(repository, tag=tag, stream=True, decode=True):
                 if "error" in event:
                     raise EngineError(f"cannot push {reference}: {event['error']}")
@@ -125,12 +140,12 @@ class Engine:
     def add_name(self, reference: str, further: str) -> None:
         """Give an image that the engine has a further name, REPOSITORY:TAG."""
         repository, _, tag = further.rpartition(":")
-        with _translated():
+        with translated():
             self._client.images.get(reference).tag(repository, tag)
 
     def remove_name(self, reference: str) -> None:
         """Take a name from an image, and with its last name the image; one that is not there is fine."""
-        with contextlib.suppress(NotThere), _translated():
+        with contextlib.suppress(NotThere), translated():
             self._client.images.remove(reference)
 
     def nodes(self, cluster: str) -> list[Node]:
@@ -138,7 +153,7 @@ class Engine:
 
         The load balancer that kind puts before several control planes is no node.
         """
-        with _translated():
+        with translated():
             found = self._client.containers.list(
                 all=True, filters={"label": f"{_CLUSTER_LABEL}={cluster}"}, ignore_removed=True
             )
@@ -147,7 +162,7 @@ class Engine:
 
     def holder_of(self, port: int) -> str | None:
         """Return the name of the container that publishes a port of the host, if one does."""
-        with _translated():
+        with translated():
             for each in self._client.containers.list(ignore_removed=True):
                 if port in _published(each).values():
                     return str(each.name)
@@ -155,12 +170,12 @@ class Engine:
 
     def remove_container(self, name: str) -> None:
         """Remove a container with its volumes, running or not; one that is gone is fine."""
-        with contextlib.suppress(NotThere), _translated():
+        with contextlib.suppress(NotThere), translated():
             self._client.containers.get(name).remove(force=True, v=True)
 
     def run_in(self, container: str, argv: Sequence[str]) -> str:
         """Run a program in a running container and return its output; EngineError if it fails."""
-        with _translated():
+        with translated():
             status, output = self._client.containers.get(container).exec_run(list(argv))
         text = str(output, errors="replace")  # type: ignore[arg-type]  # bytes, as it is not streamed
         if status:
@@ -169,7 +184,7 @@ class Engine:
 
     def start_container(self, name: str) -> None:
         """Start a container that was stopped."""
-        with _translated():
+        with translated():
             self._client.containers.get(name).start()
 
     def has_files(self, container: str, files: Mapping[str, str]) -> bool:
@@ -180,12 +195,12 @@ class Engine:
         """Put text files (path to content) into a running container; return whether any was not so already."""
         missing = {path: text for path, text in files.items() if self._read(container, path) != text}
         if missing:
-            with _translated():
+            with translated():
                 self._client.containers.get(container).put_archive("/", _archive(missing))
         return bool(missing)
 
     def _read(self, container: str, path: str) -> str | None:
-        with contextlib.suppress(NotThere), _translated():
+        with contextlib.suppress(NotThere), translated():
             chunks, _ = self._client.containers.get(container).get_archive(path)
             with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
                 member = archive.extractfile(archive.getmembers()[0])
@@ -224,7 +239,8 @@ def _archive(files: Mapping[str, str]) -> bytes:
 
 
 @contextlib.contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Raise what the SDK raises as EngineError."""
     from docker.errors import APIError, DockerException, NotFound
     from requests.exceptions import RequestException
 

@@ -15,7 +15,7 @@ from ducklake_registry.registry.client import Auth, Ping, RegistryClient
 from ducklake_registry.registry.credentials import Credentials, docker_credentials
 from ducklake_registry.registry.downloads import BlobReader
 from ducklake_registry.registry.endpoint import Endpoint
-from ducklake_registry.registry.listing import Details, ListedImage, TagList, list_images, list_tags
+from ducklake_registry.registry.listing import Details, Known, ListedImage, TagList, list_images, list_tags
 from ducklake_registry.registry.parallel import in_parallel
 from ducklake_registry.registry.retry import Retry
 from ducklake_registry.registry.tls import tls_context
@@ -34,6 +34,7 @@ __all__ = [
     "Endpoint",
     "FilePart",
     "Image",
+    "Known",
     "ListedImage",
     "Ping",
     "Progress",

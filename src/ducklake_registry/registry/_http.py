@@ -24,6 +24,7 @@ from ducklake_registry.registry.failures import CONNECTION_FAILURES, is_passing,
 from ducklake_registry.registry.retry import PASSING_STATUSES, Retry
 
 if TYPE_CHECKING:
+    import socket
     import ssl
     from collections.abc import Callable, Iterable, Mapping
 
@@ -117,6 +118,19 @@ class Session:
     def problem(self, answer: Answer, subject: str) -> RegistryError:
         """Make the error for an answer that is not what was asked for."""
         return problem(answer, subject, self.endpoint.name)
+
+    def written(self, call: Call) -> bytes:
+        """Write a call without a body as HTTP/1.1, for a socket that `connected_socket` gave."""
+        request = self._build(call)
+        if authorization := self.authorizer.header(call.scope):
+            request.headers["Authorization"] = authorization
+        lines = [b"%s %s HTTP/1.1" % (request.method.encode(), request.url.raw_path)]
+        lines += [b"%s: %s" % field for field in request.headers.raw]
+        return b"\r\n".join([*lines, b"\r\n"])
+
+    def connected_socket(self) -> socket.socket:
+        """Connect to the registry, over TLS if it is asked so; raises OSError."""
+        return self._connections.socket(self._home, self.timeout)
 
     def absolute(self, url: str, base: str | None = None) -> str:
         """Resolve a URL that the registry gave, against the one that it was asked at."""

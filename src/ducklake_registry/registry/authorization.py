@@ -72,6 +72,11 @@ class Authorizer:
         return self._known_credentials() is not None
 
     @property
+    def credentials(self) -> Credentials | None:
+        """What a registry gets that asks who is there; None for one that has not asked."""
+        return self._known_credentials() if self._scheme else None
+
+    @property
     def scheme(self) -> str:
         """The scheme that the registry has asked for so far, or ""."""
         return self._scheme

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ducklake_registry.errors import Unauthorized
 from ducklake_registry.registry._http import Asked, Call, Session
 from ducklake_registry.registry.blobs import Blobs
+from ducklake_registry.registry.bulk import Bulk
 from ducklake_registry.registry.calls import LIST_LIMIT
 from ducklake_registry.registry.certificate import Certificate, certificate_of
 from ducklake_registry.registry.credentials import Credentials, docker_credentials
@@ -49,7 +50,7 @@ class Ping:
     authorized: bool
 
 
-class RegistryClient(Manifests, Blobs):
+class RegistryClient(Manifests, Blobs, Bulk):
     """Speaks to one registry; a context manager, safe to share among threads.
 
     `registry` is `HOST[:PORT]` or a URL. `auth` is who asks: credentials, a function that looks them up for
@@ -102,6 +103,11 @@ class RegistryClient(Manifests, Blobs):
     def close(self) -> None:
         """Close every connection."""
         self._session.close()
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """Who asks, once the registry has wanted to know (`ping` finds out); None where nobody has to say."""
+        return self._session.authorizer.credentials
 
     def ping(self) -> Ping:
         """Ask whether this is a registry and lets us in; raises RegistryError, RegistryUnreachable."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import socket
     import ssl
     from collections.abc import Callable, Iterable
 
@@ -133,6 +134,12 @@ class Connections:
             connection.close()
             raise
         return Exchange(response, lambda reusable: self._give_back(origin, connection, reusable))
+
+    def socket(self, origin: Origin, timeout: float) -> socket.socket:
+        """Connect, for somebody who speaks HTTP on his own and closes it himself; raises OSError."""
+        connection = self._connect(origin, timeout)
+        connection.connect()
+        return connection.sock
 
     def close(self) -> None:
         """Close what is idle now, and what is in use when it is given back."""

@@ -1,34 +1,41 @@
 """Everything that is in a registry: its tags, and what each of them names.
 
 A list of ten thousand images is twenty thousand requests. What a digest names never changes, so whoever
-keeps `Details` by digest from one list to the next needs half of them: a HEAD for each tag.
+keeps `Details` by digest, and the digest that each tag had, needs half of them the next time: one for each
+tag, answered with "not modified".
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from itertools import groupby
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from ducklake_registry.errors import DigestMismatch, InvalidAnswer, NotFound
-from ducklake_registry.oci import Descriptor, ImageConfig, Index, Manifest, media_types
-from ducklake_registry.registry.parallel import WORKERS, in_parallel
+from ducklake_registry.errors import InvalidAnswer, NotFound, RegistryError
+from ducklake_registry.oci import ImageConfig, Index, Manifest, media_types
+from ducklake_registry.registry.bulk import WantedBlob, WantedManifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from ducklake_registry.oci import Descriptor
     from ducklake_registry.reference import Digest, Repository, Tag
     from ducklake_registry.registry.client import RegistryClient
 
-# Few enough that the tags of one large repository keep every worker busy, and enough to be worth a task.
-_TAGS_PER_TASK = 16
+Key_contra = TypeVar("Key_contra", contravariant=True)
+Value = TypeVar("Value")
+
+_SHORT = len("sha256:") + 12
+_NOTHING_BEHIND = "nothing is behind the tag: it was deleted just now, or its manifest is lost"
 
 
 @dataclass(frozen=True, slots=True)
 class TagList:
-    """A repository and its tags."""
+    """A repository and its tags; `problem` tells in words why they could not be read."""
 
     repository: Repository
     tags: Sequence[Tag]
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,120 +58,207 @@ class Details:
 
 @dataclass(frozen=True, slots=True)
 class ListedImage:
-    """One tag of a repository; `problem` tells in words why there are no details."""
+    """One tag of a repository; `problem` tells in words what is missing of it.
+
+    Without a tag it stands for a repository that has none, or whose tags could not be read.
+    """
 
     repository: Repository
-    tag: Tag
+    tag: Tag | None
     digest: Digest | None = None
     details: Details | None = None
     problem: str = ""
 
 
-def list_tags(
-    client: RegistryClient, repositories: Iterable[Repository] | None = None, *, workers: int = WORKERS
-) -> Iterator[TagList]:
-    """List the tags of some repositories, or of all; those that are gone meanwhile have none."""
+class Memory(Protocol[Key_contra, Value]):
+    """Keeps values; a dictionary does, or something that outlives the program."""
 
-    def tags(repository: Repository) -> TagList:
-        try:
-            return TagList(repository, client.tags(repository))
-        except NotFound:
-            return TagList(repository, ())
+    def get(self, key: Key_contra, /) -> Value | None:
+        """Return what is kept, if it still is."""
 
-    yield from in_parallel(tags, client.catalog() if repositories is None else repositories, workers)
-
-
-def list_images(
-    client: RegistryClient,
-    repositories: Iterable[Repository] | None = None,
-    *,
-    known: MutableMapping[Digest, Details] | None = None,
-    workers: int = WORKERS,
-) -> Iterator[ListedImage]:
-    """List the images of some repositories, or of all, as they come in.
-
-    Asks first for the digest alone where `known` has details, and adds to it what it learns. An image that
-    cannot be read is listed with its problem; one that is gone meanwhile is not.
-    """
-    known = {} if known is None else known
-    reader = _Reader(client, known, ask_first=bool(known))
-    for images in in_parallel(reader.images, _tasks(list_tags(client, repositories, workers=workers)), workers):
-        yield from images
-
-
-def _tasks(lists: Iterable[TagList]) -> Iterator[TagList]:
-    for found in lists:
-        for start in range(0, len(found.tags), _TAGS_PER_TASK):
-            yield TagList(found.repository, found.tags[start : start + _TAGS_PER_TASK])
+    def __setitem__(self, key: Key_contra, value: Value, /) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
-    client: RegistryClient
-    known: MutableMapping[Digest, Details]
-    ask_first: bool
+class Known:
+    """What an earlier list has found: details by digest, and each repository's tags with their digests.
 
-    def images(self, task: TagList) -> list[ListedImage]:
-        found = (self._image(task.repository, tag) for tag in task.tags)
-        return [image for image in found if image]
+    With `fixed_tags` a tag whose digest is known is not asked for again.
+    """
 
-    def _image(self, repository: Repository, tag: Tag) -> ListedImage | None:
-        try:
-            return self._read(repository, tag)
-        except NotFound as error:
-            # Either the tag itself is gone, or the image behind it is not complete.
-            return None if self._is_gone(repository, tag) else ListedImage(repository, tag, problem=error.message)
-        except (InvalidAnswer, DigestMismatch) as error:
-            return ListedImage(repository, tag, problem=error.message)
+    details: Memory[Digest, Details] = field(default_factory=dict)
+    tags: Memory[Repository, Mapping[Tag, Digest]] = field(default_factory=dict)
+    fixed_tags: bool = False
 
-    def _read(self, repository: Repository, tag: Tag) -> ListedImage:
-        if self.ask_first:
-            digest = self.client.head_manifest(repository, tag).digest
-            if details := self.known.get(digest):
-                return ListedImage(repository, tag, digest, details)
-        manifest = self.client.manifest(repository, tag)
-        return ListedImage(repository, tag, manifest.digest, self._details(repository, manifest))
 
-    def _details(self, repository: Repository, manifest: Manifest | Index) -> Details:
-        details = self.known.get(manifest.digest)
-        if details is None:
-            read = self._of_index if isinstance(manifest, Index) else self._of_manifest
-            details = self.known[manifest.digest] = read(repository, manifest)  # type: ignore[arg-type]
+def list_tags(client: RegistryClient, repositories: Iterable[Repository] | None = None) -> Iterator[TagList]:
+    """List the tags of some repositories, or of all, in order; those that are gone meanwhile have none."""
+    for repository, found in client.tags_of(client.catalog() if repositories is None else repositories):
+        if isinstance(found, RegistryError):
+            yield TagList(repository, (), found.message)
+        else:
+            yield TagList(repository, found)
+
+
+def list_images(
+    client: RegistryClient, lists: Iterable[TagList] | None = None, *, known: Known | None = None
+) -> Iterator[ListedImage]:
+    """List the images under some tags, or under all, in order and as they come in.
+
+    What is `known` is not asked for again, and what is learnt is added to it. An image that cannot be read,
+    or not as a whole, is listed with its problem.
+    """
+    known = known or Known()
+    readings = _top(client, list_tags(client) if lists is None else lists, known)
+    # An index may list indexes, which are rare, and none deeper was ever seen.
+    for _ in range(2):
+        readings = _with_parts(client, readings, known)
+    images = (reading.image(known) for reading in _with_configs(client, readings, known))
+    for repository, group in groupby(images, lambda image: image.repository):
+        found: dict[Tag, Digest] = {}
+        for image in group:
+            if image.tag and image.digest:
+                found[image.tag] = image.digest
+            yield image
+        known.tags[repository] = found
+
+
+@dataclass(slots=True, eq=False)
+class _Reading:
+    """An image while it is read: its manifest and those that it lists, and their configs."""
+
+    repository: Repository
+    tag: Tag | None
+    digest: Digest | None = None
+    problem: str = ""
+    manifests: dict[Digest, Manifest | Index] = field(default_factory=dict)
+    configs: dict[Digest, ImageConfig] = field(default_factory=dict)
+
+    def add(self, manifest: Manifest | Index) -> None:
+        self.manifests[manifest.digest] = manifest
+
+    def missing_parts(self, known: Known) -> list[Descriptor]:
+        if self.digest and known.details.get(self.digest):
+            return []
+        listed = [part for each in self.manifests.values() if isinstance(each, Index) for part in each.manifests]
+        return [
+            part for part in listed if part.digest not in self.manifests and not known.details.get(part.digest)
+        ]
+
+    def missing_configs(self, known: Known) -> list[Descriptor]:
+        return [
+            each.config
+            for each in self.manifests.values()
+            if isinstance(each, Manifest)
+            and not known.details.get(each.digest)
+            and each.config.media_type in media_types.CONFIGS
+        ]
+
+    def image(self, known: Known) -> ListedImage:
+        details = self._details(self.digest, known) if self.digest else None
+        return ListedImage(self.repository, self.tag, self.digest, details, self.problem)
+
+    def _details(self, digest: Digest, known: Known) -> Details | None:
+        if details := known.details.get(digest):
+            return details
+        match self.manifests.get(digest):
+            case Index() as index:
+                details = self._of_index(index, known)
+            case Manifest() as manifest:
+                details = self._of_manifest(manifest)
+            case _:
+                return None
+        if not self.problem:
+            known.details[digest] = details
         return details
 
-    def _of_index(self, repository: Repository, index: Index) -> Details:
-        parts = [(entry, self._entry(repository, entry)) for entry in index.manifests]
+    def _of_index(self, index: Index, known: Known) -> Details:
         stored = {index.digest: len(index.raw)}
-        for _, part in parts:
+        platforms: list[str] = []
+        created = ""
+        for entry in index.manifests:
+            part = self._details(entry.digest, known) or Details(entry.media_type, (), "", {})
             stored |= part.stored
-        # An attestation is listed for the platform unknown/unknown.
-        platforms = [_platforms(entry, part) for entry, part in parts if "unknown" not in str(entry.platform)]
-        created = max((part.created for _, part in parts), default="")
-        return Details(index.media_type, tuple(dict.fromkeys(sum(platforms, ()))), created, stored)
+            created = max(created, part.created)
+            # An attestation is listed for the platform unknown/unknown.
+            if "unknown" not in str(entry.platform):
+                platforms += (str(entry.platform),) if entry.platform else part.platforms
+        return Details(index.media_type, tuple(dict.fromkeys(platforms)), created, stored)
 
-    def _entry(self, repository: Repository, entry: Descriptor) -> Details:
-        try:
-            return self.known.get(entry.digest) or self._details(
-                repository, self.client.manifest(repository, entry.digest)
-            )
-        except NotFound:
-            # An index may list platforms that were never pushed along with it.
-            return Details(entry.media_type, (), "", {})
-
-    def _of_manifest(self, repository: Repository, manifest: Manifest) -> Details:
+    def _of_manifest(self, manifest: Manifest) -> Details:
         stored = {manifest.digest: len(manifest.raw)} | {blob.digest: blob.size for blob in manifest.blobs}
-        if manifest.config.media_type not in media_types.CONFIGS:
+        config = self.configs.get(manifest.config.digest)
+        if config is None:
             return Details(manifest.media_type, (), "", stored)
-        config = ImageConfig.parse(self.client.small_blob(repository, manifest.config))
         return Details(manifest.media_type, tuple(filter(None, (str(config.platform),))), config.created, stored)
 
-    def _is_gone(self, repository: Repository, tag: Tag) -> bool:
-        try:
-            self.client.head_manifest(repository, tag)
-        except NotFound:
-            return True
-        return False
+
+def _top(client: RegistryClient, lists: Iterable[TagList], known: Known) -> Iterator[_Reading]:
+    """Read what the tags name."""
+    for reading, found in client.manifests_of(_wishes(lists, known)):
+        if isinstance(found, RegistryError):
+            reading.digest = None
+            reading.problem = _NOTHING_BEHIND if isinstance(found, NotFound) else found.message
+        elif found:
+            reading.digest = found.digest
+            reading.add(found)
+        yield reading
 
 
-def _platforms(entry: Descriptor, part: Details) -> tuple[str, ...]:
-    return (str(entry.platform),) if entry.platform else part.platforms
+def _wishes(lists: Iterable[TagList], known: Known) -> Iterator[tuple[_Reading, WantedManifest | None]]:
+    for listed in lists:
+        if not listed.tags:
+            yield _Reading(listed.repository, None, problem=listed.problem), None
+        before = known.tags.get(listed.repository) or {}
+        for tag in listed.tags:
+            digest = before.get(tag)
+            digest = digest if digest and known.details.get(digest) else None
+            wish = WantedManifest(listed.repository, tag, digest)
+            yield _Reading(listed.repository, tag, digest), None if digest and known.fixed_tags else wish
+
+
+def _with_parts(client: RegistryClient, readings: Iterable[_Reading], known: Known) -> Iterator[_Reading]:
+    """Read the manifests that indexes list."""
+
+    def wishes() -> Iterator[tuple[tuple[_Reading, Descriptor | None], WantedManifest | None]]:
+        for reading in readings:
+            for part in reading.missing_parts(known):
+                yield (reading, part), WantedManifest(reading.repository, part.digest)
+            yield (reading, None), None
+
+    for (reading, part), found in client.manifests_of(wishes()):
+        if part is None:
+            yield reading
+        elif isinstance(found, NotFound):
+            reading.problem = f"it lists {part.platform or part.digest}, which is not there"
+        elif isinstance(found, RegistryError):
+            reading.problem = found.message
+        elif found:
+            reading.add(found)
+
+
+def _with_configs(client: RegistryClient, readings: Iterable[_Reading], known: Known) -> Iterator[_Reading]:
+    """Read the configs of images, which tell their platforms and when they were made."""
+
+    def wishes() -> Iterator[tuple[tuple[_Reading, Descriptor | None], WantedBlob | None]]:
+        for reading in readings:
+            for config in reading.missing_configs(known):
+                yield (reading, config), WantedBlob(reading.repository, config)
+            yield (reading, None), None
+
+    for (reading, config), found in client.small_blobs_of(wishes()):
+        if config is None:
+            yield reading
+        elif isinstance(found, bytes):
+            _add_config(reading, config, found)
+        elif isinstance(found, NotFound):
+            reading.problem = f"its config {config.digest[:_SHORT]}… is not there"
+        elif found:
+            reading.problem = found.message
+
+
+def _add_config(reading: _Reading, config: Descriptor, content: bytes) -> None:
+    try:
+        reading.configs[config.digest] = ImageConfig.parse(content)
+    except InvalidAnswer as error:
+        reading.problem = error.message

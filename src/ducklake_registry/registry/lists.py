@@ -51,6 +51,12 @@ def names(session: Session, call: Call, key: str, name: Callable[[str], Name]) -
             yield _checked(text, name, call.subject)
 
 
+def names_in(call: Call, answer: Answer, key: str, name: Callable[[str], Name]) -> Iterator[Name]:
+    """Give the names of a list that has come in one page. Raises InvalidAnswer."""
+    for text in dict.fromkeys(answer.texts(key)):
+        yield _checked(text, name, call.subject)
+
+
 def _endless(call: Call, url: str) -> InvalidAnswer:
     return InvalidAnswer(f"{call.subject} has no end: its pages go on at {url} without bringing any news")
 

@@ -14,6 +14,8 @@ from ducklake_registry.registry.lists import names, pages
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ducklake_registry.registry.answers import Answer
+
 
 class Manifests(Verbs):
     """Reads and changes what names images: lists, tags, manifests and what refers to them."""
@@ -44,11 +46,7 @@ class Manifests(Verbs):
     def manifest(self, repository: str, reference: str) -> Manifest | Index:
         """Get a manifest or an index by tag or digest, verified. Raises NotFound, DigestMismatch."""
         call = self._calls.manifest("GET", repository, reference)
-        answer = self._session.send(call)
-        expected = reference if ":" in reference else answer.header("docker-content-digest")
-        digest = _digest(expected, call.subject) if expected else Digest.of(answer.body)
-        verify(answer.body, digest, call.subject)
-        return parse_manifest(answer.body, answer.header("content-type"), digest)
+        return read_manifest(self._session.send(call), reference, call.subject)
 
     def put_manifest(self, repository: str, reference: str | None, manifest: Manifest | Index) -> Digest:
         """Put a manifest's bytes under a tag or, without a reference, under its digest alone.
@@ -116,6 +114,14 @@ class Manifests(Verbs):
         except NotFound:
             return None
         return index if isinstance(index, Index) else None
+
+
+def read_manifest(answer: Answer, reference: str, subject: str) -> Manifest | Index:
+    """Read an answer to a GET by tag or digest, verified; raises DigestMismatch, InvalidAnswer."""
+    expected = reference if ":" in reference else answer.header("docker-content-digest")
+    digest = _digest(expected, subject) if expected else Digest.of(answer.body)
+    verify(answer.body, digest, subject)
+    return parse_manifest(answer.body, answer.header("content-type"), digest)
 
 
 def verify(content: bytes, digest: Digest, subject: str) -> None:

@@ -1,0 +1,142 @@
+"""Building an image with the engine's own builder."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ducklake_registry.engine.client import translated
+from ducklake_registry.engine.images import platform_of
+from ducklake_registry.errors import EngineError
+from ducklake_registry.oci import Platform
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from ducklake_registry.engine.client import Engine
+    from ducklake_registry.engine.context import BuildContext
+
+_EVIDENCE = 20
+_OTHER_PLATFORM = "this engine's own builder builds for its own platform only: --builder buildx"
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_BOOKKEEPING = (" --->", "Removing intermediate container")
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """How to build; `platforms` are like "linux/amd64". The values of `build_args` may be secrets: not shown."""
+
+    build_args: Mapping[str, str] = field(default_factory=dict, repr=False)
+    target: str | None = None
+    no_cache: bool = False
+    pull: bool = False
+    platforms: tuple[str, ...] = ()
+
+
+class BuildFailed(EngineError):
+    """A step of the Dockerfile failed; `details` are the end of what it said."""
+
+
+def build(
+    engine: Engine,
+    context: BuildContext,
+    options: BuildOptions,
+    labels: Mapping[str, str],
+    on_line: Callable[[str], None],
+) -> str:
+    """Build an image, and return its id; it has no name yet. `on_line` takes each line of the build's output.
+
+    Raises BuildFailed with the step that failed, UsageError for a context that cannot be read.
+    """
+    with tempfile.TemporaryFile() as archive, translated():
+        context.write(archive)
+        events = engine.api.build(
+            fileobj=archive,
+            custom_context=True,
+            dockerfile=context.dockerfile_name,
+            buildargs=dict(options.build_args),
+            labels=dict(labels),
+            target=options.target or "",
+            nocache=options.no_cache,
+            pull=options.pull,
+            platform=next(iter(options.platforms), None),
+            rm=True,
+            forcerm=True,
+            decode=True,
+        )
+        image_id = _followed(events, on_line)
+    _check_platform(engine, image_id, options)
+    return image_id
+
+
+def _check_platform(engine: Engine, image_id: str, options: BuildOptions) -> None:
+    """See that the image is for the platform that was asked for: some engines only say that it is."""
+    built = platform_of(engine, image_id)
+    for wanted in options.platforms:
+        if not Platform.parse(built).matches(Platform.parse(wanted)):
+            raise EngineError(f"the engine built an image for {built}, not for {wanted}", _OTHER_PLATFORM)
+
+
+def _followed(events: Iterable[dict[str, Any]], on_line: Callable[[str], None]) -> str:
+    """Read the build's events to their end, so that the connection is free again."""
+    output = _Output(on_line)
+    image = ""
+    for event in events:
+        output.take(event)
+        image = event.get("aux", {}).get("ID", image)
+    output.end()
+    if output.error:
+        raise output.failure()
+    if not image:
+        raise EngineError("the engine ended the build without an image", "see the engine's log")
+    return image
+
+
+class _Output:
+    """The build's output, cut into lines; it comes in pieces of any size."""
+
+    def __init__(self, on_line: Callable[[str], None]) -> None:
+        self._on_line = on_line
+        self._rest = ""
+        self._step: deque[str] = deque(maxlen=_EVIDENCE)
+        self._title = ""
+        self.error = ""
+
+    def take(self, event: Mapping[str, Any]) -> None:
+        self.error = self.error or str(event.get("error", ""))
+        *lines, self._rest = (self._rest + _text(event)).split("\n")
+        for line in lines:
+            self._told(line.rstrip("\r"))
+
+    def end(self) -> None:
+        if self._rest:
+            self._told(self._rest)
+
+    def failure(self) -> BuildFailed:
+        if "does not match the specified platform" in self.error:
+            return BuildFailed(f"the build failed: {self.error.strip()}", _OTHER_PLATFORM)
+        where = f" at {self._title}" if self._title else ""
+        hint = "its output is above; --no-cache runs every step anew" if self._step else None
+        return BuildFailed(f"the build failed{where}: {self.error.strip()}", hint, tuple(self._step))
+
+    def _told(self, line: str) -> None:
+        if line.startswith("Step "):
+            self._title, _, command = line.partition(" : ")
+            self._title = f"{self._title[:1].lower()}{self._title[1:]} ({command})"
+            self._step.clear()
+        elif (said := _COLOURS.sub("", line)).strip() and not said.startswith(_BOOKKEEPING):
+            self._step.append(said)
+        self._on_line(line)
+
+
+def _text(event: Mapping[str, Any]) -> str:
+    """Return what an event adds to the output: of the pull of a base image only what is said once."""
+    if "stream" in event:
+        return str(event["stream"])
+    if "status" in event and not event.get("progressDetail"):
+        name = f"{event['id']}: " if event.get("id") else ""
+        return f"{name}{event['status']}\n"
+    return ""

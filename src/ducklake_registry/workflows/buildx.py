@@ -1,0 +1,94 @@
+"""An image for several platforms, which buildx builds and pushes at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ducklake_registry.engine import build_with_buildx, check_buildx
+from ducklake_registry.errors import DigestMismatch
+from ducklake_registry.step import Step, silent
+from ducklake_registry.workflows.build_and_push import BuiltImage, PushedImage, local_image
+from ducklake_registry.workflows.engine_and_registry import reach
+
+if TYPE_CHECKING:
+    from ducklake_registry.engine import Engine
+    from ducklake_registry.reference import Reference
+    from ducklake_registry.registry import RegistryClient
+    from ducklake_registry.step import Report
+    from ducklake_registry.workflows.build_and_push import ImageNames, Source
+
+
+def buildx_step() -> Step:
+    """Return the step that finds buildx, before anything that takes long."""
+
+    def check(_report: Report) -> str:
+        return check_buildx()
+
+    return Step("Find docker buildx", check)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildxLoad:
+    """An image in the engine that buildx has built, for one platform."""
+
+    engine: Engine
+    names: ImageNames
+    source: Source
+    tell: Report = silent
+
+    def steps(self) -> list[Step]:
+        """Return what is to be done, in order."""
+        title = f"Build {self.names} from {self.source.context.folder} with buildx"
+        return [buildx_step(), Step(title, self.build)]
+
+    def build(self, _report: Report) -> str:
+        """Build it and load it into the engine."""
+        source = self.source
+        labels = source.labels_for(self.names.tags[0])
+        build_with_buildx(source.context, source.options, labels, self.names.local, self.tell, push=False)
+        return "built"
+
+    def result(self) -> BuiltImage:
+        """Return what the engine has now."""
+        return BuiltImage(local_image(self.engine, self.names), tuple(self.names.local))
+
+
+@dataclass(frozen=True, slots=True)
+class BuildxPush:
+    """An image in a registry that buildx has built, mostly for several platforms; the engine never has it."""
+
+    client: RegistryClient
+    names: ImageNames
+    source: Source
+    tell: Report = silent
+
+    @property
+    def targets(self) -> list[Reference]:
+        """The names at the registry."""
+        return self.names.at(self.client.endpoint.name)
+
+    def steps(self) -> list[Step]:
+        """Return what is to be done, in order."""
+        name = self.client.endpoint.name
+        title = f"Build {name}/{self.names} from {self.source.context.folder} and push with buildx"
+        return [
+            buildx_step(),
+            Step(f"Reach the registry {name}", lambda _report: reach(self.client)),
+            Step(title, self.build),
+        ]
+
+    def build(self, _report: Report) -> str:
+        """Build and push; the registry must then have what buildx says, by every tag."""
+        source, names = self.source, [str(each) for each in self.targets]
+        labels = source.labels_for(self.names.tags[0])
+        said = build_with_buildx(source.context, source.options, labels, names, self.tell, push=True)
+        for target, tag in zip(self.targets, self.names.tags, strict=True):
+            found = self.client.head_manifest(self.names.repository, tag).digest
+            if found != said:
+                raise DigestMismatch(f"{target} is {found} in the registry, but buildx pushed {said}")
+        return "pushed"
+
+    def result(self) -> PushedImage:
+        """Ask the registry what it has now."""
+        return PushedImage.of(self.targets, self.client.manifest(self.names.repository, self.names.tags[0]))

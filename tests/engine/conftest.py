@@ -1,0 +1,161 @@
+"""The real engine, real registries, and a project to build; nothing of it is left in the engine."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ducklake_registry.engine import Engine
+from ducklake_registry.errors import EngineError
+from tests.registry import programs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.registry.programs import RunningRegistry
+
+BASE = "debian:bookworm-slim"
+_KEPT = {"PATH", "LANG", "LC_ALL", "DOCKER_HOST", "VIRTUAL_ENV"}
+
+
+def _missing_or_fail(reason: str) -> None:
+    if os.environ.get("CI"):
+        pytest.fail(f"CI must run these tests, but {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def _engine_answers() -> None:
+    with closing(Engine()) as engine:
+        try:
+            engine.version()
+        except EngineError as error:
+            _missing_or_fail(error.message)
+
+
+@pytest.fixture
+def engine(_engine_answers: None) -> Iterator[Engine]:
+    with closing(Engine()) as engine:
+        yield engine
+
+
+@pytest.fixture
+def base(engine: Engine) -> str:
+    """An image in which a RUN step can run; the tests pull nothing."""
+    if engine.image_id(BASE) is None:
+        _missing_or_fail(f"the engine has no {BASE}")
+    return BASE
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A folder to build, an image name that nobody else has, and `dlr` in surroundings of its own."""
+
+    folder: Path
+    image: str
+    home: Path
+
+    def write(self, **files: str) -> None:
+        """Write files; `__` in their names is a dot."""
+        for name, text in files.items():
+            (self.folder / name.replace("__", ".")).write_text(text)
+
+    def dockerfile(self, *steps: str, base: str = "scratch") -> None:
+        """Write a Dockerfile whose images, also those of steps that fail after, can be found again."""
+        lines = [f"FROM {base}", f"LABEL dlr-test={self.image}", *steps]
+        (self.folder / "Dockerfile").write_text("\n".join(lines) + "\n")
+
+    def dlr(self, *words: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run `dlr` in the folder, to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "ducklake_registry", *words],
+            env=self.environ | variables,
+            cwd=self.folder,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    @property
+    def environ(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if name in _KEPT}
+        return kept | {"HOME": str(self.home), "DLR_IMAGE": self.image, "COLUMNS": "200"}
+
+    def git(self, *words: str) -> str:
+        who = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-C", str(self.folder))
+        return subprocess.run(
+            ["git", *who, *words], env=self.environ, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    def commit(self) -> str:
+        """Make the folder a checkout without changes, and return the commit's short hash."""
+        self.git("init", "--quiet")
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message=one")
+        return self.git("rev-parse", "--short", "HEAD")
+
+
+@pytest.fixture
+def project(engine: Engine, tmp_path: Path) -> Iterator[Project]:
+    (folder := tmp_path / "project").mkdir()
+    (home := tmp_path / "home").mkdir()
+    project = Project(folder, f"dlr-test-{uuid.uuid4().hex[:8]}", home)
+    project.write(file="content\n")
+    project.dockerfile("COPY file /file")
+    yield project
+    _remove(project.image)
+
+
+def _remove(image: str) -> None:
+    """Remove all that the tests made of an image: what is called so, and what was built and has no name."""
+    form = "{{.Repository}}:{{.Tag}} {{.Repository}}@{{.Digest}}"
+    for line in docker("images", "--digests", "--format", form).splitlines():
+        name, by_digest = line.split(" ")
+        if f"/{image}:" in f"/{name}":
+            docker("rmi", "--force", by_digest if name.endswith(":<none>") else name, check=False)
+    for each in docker("images", "--all", "--quiet", "--filter", f"label=dlr-test={image}").split():
+        docker("rmi", "--force", each, check=False)  # it may have gone with another
+
+
+def docker(*words: str, check: bool = True) -> str:
+    """Run the user's own `docker`."""
+    done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=120, check=False)
+    assert not check or done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def docker_inspect(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(docker("image", "inspect", name))[0]
+    return found
+
+
+@pytest.fixture(scope="session")
+def registry_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if programs.find_program("3.1") is None:
+        _missing_or_fail("there is no program of distribution 3.1")
+    return tmp_path_factory.mktemp("registries")
+
+
+@pytest.fixture(scope="session")
+def registry(registry_folder: Path) -> Iterator[RunningRegistry]:
+    with programs.running("3.1", registry_folder) as registry:
+        yield registry
+
+
+@pytest.fixture(scope="session")
+def with_password(registry_folder: Path) -> Iterator[RunningRegistry]:
+    (file := registry_folder / "htpasswd").write_text(programs.HTPASSWD)
+    auth = {"htpasswd": {"realm": "tests", "path": str(file)}}
+    with programs.running("3.1", registry_folder, storage=registry_folder / "password", auth=auth) as registry:
+        yield registry

@@ -1,0 +1,371 @@
+"""`dlr build-and-push`, from a folder to what a real registry then has."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ducklake_registry.errors import NotFound
+from ducklake_registry.oci import Manifest
+from tests.engine.conftest import docker, docker_inspect
+from tests.registry import programs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ducklake_registry.engine import Engine
+    from tests.engine.conftest import Project
+    from tests.registry.programs import RunningRegistry
+
+pytestmark = [pytest.mark.engine, pytest.mark.registry]
+
+USAGE, REGISTRY, ENGINE, TIMEOUT = 2, 4, 5, 6
+
+
+def tags(registry: RunningRegistry, project: Project) -> list[str]:
+    """The tags in the registry; none where it does not know the repository."""
+    with registry.client() as client:
+        try:
+            return sorted(client.tags(project.image))
+        except NotFound:
+            return []
+
+
+def manifest(registry: RunningRegistry, project: Project, tag: str) -> Manifest:
+    with registry.client() as client:
+        found = client.manifest(project.image, tag)
+    assert isinstance(found, Manifest)
+    return found
+
+
+def names(project: Project) -> list[str]:
+    """The engine's names for images of the project."""
+    found = docker("images", "--format", "{{.Repository}}:{{.Tag}}").splitlines()
+    return sorted(name for name in found if project.image in name)
+
+
+def test_what_is_built_is_in_the_registry_under_the_digest_that_is_told(
+    project: Project, registry: RunningRegistry
+) -> None:
+    done = project.dlr("build-and-push", "--registry", registry.host, "--tag", "v1", "--tag", "v2")
+    assert done.returncode == 0, done.stderr
+    found = manifest(registry, project, "v1")
+    assert done.stdout == f"{registry.host}/{project.image}@{found.digest}\n"
+    assert tags(registry, project) == ["latest", "v1", "v2"], "latest on the local registry"
+    assert manifest(registry, project, "v2").digest == manifest(registry, project, "latest").digest == found.digest
+    assert found.config.digest == docker_inspect(f"{project.image}:v1")["Id"]
+    assert "Step 1/" in done.stderr, "the build's output is shown"
+
+
+def test_the_tag_and_the_labels_are_those_of_git(project: Project, registry: RunningRegistry) -> None:
+    short = project.commit()
+    project.git("remote", "add", "origin", "https://me:secret@example.org/team/app.git")
+    done = project.dlr("build-and-push", "--registry", registry.host, "--label", "team=lake")
+    assert done.returncode == 0, done.stderr
+    assert tags(registry, project) == sorted([short, "latest"])
+    labels = docker_inspect(f"{project.image}:{short}")["Config"]["Labels"]
+    assert labels == {
+        "dlr-test": project.image,
+        "team": "lake",
+        "org.opencontainers.image.version": short,
+        "org.opencontainers.image.revision": project.git("rev-parse", "HEAD"),
+        "org.opencontainers.image.source": "https://example.org/team/app",
+        "org.opencontainers.image.created": project.git("log", "-1", "--format=%cI").replace("+00:00", "Z"),
+    }
+    assert "secret" not in done.stderr
+
+
+def test_the_environment_names_the_tag(project: Project, registry: RunningRegistry) -> None:
+    done = project.dlr("build-and-push", "--registry", registry.host, IMAGE_TAG="v3")
+    assert done.returncode == 0, done.stderr
+    assert tags(registry, project) == ["latest", "v3"]
+
+
+def test_what_has_not_changed_is_neither_built_nor_pushed_again(
+    project: Project, registry: RunningRegistry
+) -> None:
+    words = ("build-and-push", "--registry", registry.host, "--tag", "v1")
+    first = project.dlr(*words)
+    log = registry.log.read_text()
+    started = time.monotonic()
+    again = project.dlr(*words)
+    took = time.monotonic() - started
+    assert (again.returncode, again.stdout) == (0, first.stdout)
+    assert again.stderr.count(": unchanged") == 2, again.stderr
+    asked = registry.log.read_text().removeprefix(log)
+    assert "PUT" not in asked
+    assert "POST" not in asked
+    assert took < 5, "mostly the start of Python, whatever else the machine is doing"
+
+
+def test_an_image_that_is_there_gets_a_further_tag_without_being_pushed(
+    project: Project, registry: RunningRegistry
+) -> None:
+    assert project.dlr("build-and-push", "--registry", registry.host, "--tag", "v1").returncode == 0
+    docker("tag", f"{project.image}:v1", f"{project.image}:v2")
+    done = project.dlr("build-and-push", "--registry", registry.host, "--push-only", "--tag", "v2")
+    assert done.returncode == 0, done.stderr
+    assert "there already, tagged v2" in done.stderr
+    assert manifest(registry, project, "v2").digest == manifest(registry, project, "v1").digest
+
+
+def test_building_and_pushing_apart(project: Project, registry: RunningRegistry) -> None:
+    built = project.dlr("build-and-push", "--registry", registry.host, "--tag", "v1", "--build-only", "-o", "json")
+    assert built.returncode == 0, built.stderr
+    result = json.loads(built.stdout)
+    assert result["names"] == [f"{project.image}:v1", f"{project.image}:latest"] == sorted(names(project))[::-1]
+    assert tags(registry, project) == []
+    (project.folder / "Dockerfile").unlink()
+    pushed = project.dlr("build-and-push", "--registry", registry.host, "--tag", "v1", "--push-only", "-o", "json")
+    assert pushed.returncode == 0, pushed.stderr
+    found = manifest(registry, project, "v1")
+    assert json.loads(pushed.stdout) == {
+        "image": f"{registry.host}/{project.image}",
+        "digest": found.digest,
+        "tags": ["v1", "latest"],
+        "reference": f"{registry.host}/{project.image}@{found.digest}",
+        "size": found.size,
+    }
+    assert found.config.digest == result["id"]
+
+
+def test_a_dry_run_does_nothing(project: Project, registry: RunningRegistry) -> None:
+    done = project.dlr("build-and-push", "--registry", registry.host, "--tag", "v1", "--dry-run")
+    assert done.stdout.splitlines() == [
+        f"1. Reach the registry {registry.host}",
+        f"2. Build {project.image}:v1, latest from .",
+        f"3. Push {registry.host}/{project.image}:v1, latest",
+    ]
+    assert (names(project), tags(registry, project)) == ([], [])
+
+
+def test_github_gets_outputs_and_a_summary(project: Project, registry: RunningRegistry, tmp_path: Path) -> None:
+    output, summary = tmp_path / "output", tmp_path / "summary"
+    output.write_text("earlier=1\n")
+    variables = {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(summary)}
+    done = project.dlr("build-and-push", "--registry", registry.host, "--tag", "v1", **variables)
+    assert done.returncode == 0, done.stderr
+    digest = manifest(registry, project, "v1").digest
+    image = f"{registry.host}/{project.image}"
+    lines = ["earlier=1", f"digest={digest}", f"image={image}", "tags=v1,latest", f"reference={image}@{digest}"]
+    assert output.read_text().splitlines() == lines
+    assert f"| `{image}` | `v1`, `latest` | `{digest}` | " in summary.read_text()
+
+
+# --- how it is built
+
+
+def test_the_options_of_the_build(project: Project, engine: Engine, base: str) -> None:
+    project.dockerfile("ARG WHO=nobody", "ARG FROM_ENV", "RUN echo $WHO $FROM_ENV > /who", "FROM other", base=base)
+    text = (project.folder / "Dockerfile").read_text().replace("FROM debian", "FROM debian", 1)
+    (project.folder / "Other").write_text(text.replace(f"FROM {base}", f"FROM {base} AS first"))
+    words = ("--file", "Other", "--target", "first", "--build-arg", "WHO=me", "--build-arg", "FROM_ENV")
+    done = project.dlr("build-and-push", "--build-only", "--tag", "v1", *words, FROM_ENV="here", VERBOSE="1")
+    assert done.returncode == 0, done.stderr
+    assert docker("run", "--rm", f"{project.image}:v1", "cat", "/who") == "me here\n"
+    assert docker_inspect(f"{project.image}:v1")["Config"]["Labels"]["dlr-test"] == project.image
+
+
+def test_no_cache_runs_every_step_anew(project: Project, base: str) -> None:
+    project.dockerfile("RUN head -c 8 /dev/urandom | od > /random", base=base)
+    words = ("build-and-push", "--build-only", "--tag")
+    for tag, more in (("v1", []), ("v2", []), ("v3", ["--no-cache"])):
+        assert project.dlr(*words, tag, *more).returncode == 0
+    first, second, third = (
+        docker_inspect(f"{project.image}:{tag}")["RootFS"]["Layers"] for tag in ("v1", "v2", "v3")
+    )
+    assert first == second != third
+
+
+def test_the_platform(project: Project) -> None:
+    own = docker("version", "--format", "{{.Server.Os}}/{{.Server.Arch}}").strip()
+    words = ("build-and-push", "--build-only", "--tag", "v1", "--builder", "engine", "--platform")
+    done = project.dlr(*words, own)
+    assert done.returncode == 0, done.stderr
+    assert docker_inspect(f"{project.image}:v1")["Architecture"] == own.partition("/")[2]
+
+
+def test_another_platform_is_built_for_or_it_is_said(project: Project) -> None:
+    """Engine 20.10 can where nothing is run, but goes astray after a LABEL on `scratch`."""
+    words = ("--build-only", "--tag", "v1", "--platform", "linux/s390x")
+    error = fails(project, ENGINE, "linux/s390x", words=words)
+    assert "hint: this engine's own builder builds for its own platform only" in error
+    project.write(Dockerfile="FROM scratch\nCOPY file /file\n")
+    done = project.dlr("build-and-push", "--label", f"dlr-test={project.image}", *words)
+    assert done.returncode == 0, done.stderr
+    assert docker_inspect(f"{project.image}:v1")["Architecture"] == "s390x"
+
+
+def test_a_context_is_ignored_as_docker_ignores_it(project: Project, base: str) -> None:
+    """The reference is the user's own `docker build`."""
+    patterns = "# comment\n\n*.log\n!keep.log\nsecret\nsub/*\n!sub/keep\n/rooted\n**/deep\ndir/\n.git\n"
+    for name in ("a.log", "keep.log", "secret", "sub/drop", "sub/keep", "sub/keep.log", "rooted", "x/rooted"):
+        (path := project.folder / name).parent.mkdir(exist_ok=True)
+        path.write_text(name)
+    for name in ("x/deep", "deep", "dir/file", "x/dir", "ünïcode", "with space"):
+        (path := project.folder / name).parent.mkdir(exist_ok=True)
+        path.write_text(name)
+    (project.folder / ".dockerignore").write_text(patterns)
+    project.dockerfile("COPY . /context", base=base)
+    assert project.dlr("build-and-push", "--build-only", "--tag", "ours").returncode == 0
+    docker("build", "--quiet", "--tag", f"{project.image}:theirs", str(project.folder))
+
+    def listing(tag: str) -> list[str]:
+        return docker("run", "--rm", f"{project.image}:{tag}", "find", "/context").splitlines()
+
+    assert sorted(listing("ours")) == sorted(listing("theirs"))
+    assert "/context/sub/keep" in listing("ours")
+
+
+def test_a_dockerfile_from_elsewhere(project: Project, tmp_path: Path, base: str) -> None:
+    project.dockerfile("COPY . /context", base=base)
+    (project.folder / "Dockerfile").rename(tmp_path / "Elsewhere")
+    words = ("build-and-push", "--build-only", "--tag", "v1", "--file", str(tmp_path / "Elsewhere"))
+    first = project.dlr(*words)
+    assert first.returncode == 0, first.stderr
+    assert docker("run", "--rm", f"{project.image}:v1", "ls", "-A", "/context").split() == [
+        ".dlr.Dockerfile",
+        "file",
+    ]
+    assert ": unchanged" in project.dlr(*words).stderr
+
+
+# --- what goes wrong
+
+
+def fails(project: Project, code: int, *said: str, words: tuple[str, ...], **variables: str) -> str:
+    """See that `dlr` ends with one error, and without any new name in the engine."""
+    before = names(project)
+    done = project.dlr("build-and-push", *words, **variables)
+    assert done.returncode == code, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.count("error: ") == 1
+    assert "Traceback" not in done.stderr
+    error = done.stderr[done.stderr.index("error: ") :]
+    for each in said:
+        assert each in error
+    assert names(project) == before
+    return error
+
+
+def test_a_step_that_fails(project: Project, registry: RunningRegistry, base: str) -> None:
+    project.dockerfile("RUN echo first", "RUN echo the reason >&2; exit 3", "RUN echo never", base=base)
+    error = fails(
+        project,
+        ENGINE,
+        "step 4/",
+        "(RUN echo the reason >&2; exit 3)",
+        "returned a non-zero code: 3",
+        "\n  the reason\n",
+        words=("--registry", registry.host, "--tag", "v1"),
+    )
+    assert "first" not in error
+    assert tags(registry, project) == []
+
+
+def test_a_dockerfile_that_is_none(project: Project, registry: RunningRegistry) -> None:
+    project.write(Dockerfile="FROM scratch\nBAKE bread\n")
+    fails(project, ENGINE, "unknown instruction: BAKE", words=("--registry", registry.host, "--tag", "v1"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nowhere"], ["cannot build nowhere: nothing there"]),
+        (["file"], ["cannot build file: no folder"]),
+        (["--file", "Other"], ["there is no Other", "--file"]),
+        (["--tag", "not a tag"], ["'not a tag' is no tag"]),
+        (["--image", "UPPER"], ["'UPPER' is no repository"]),
+        (["--platform", "linux"], ["'linux' is no platform"]),
+        (["--label", "nothing"], ["'nothing' is no label"]),
+        (["--build-only", "--push-only"], ["leave nothing to do"]),
+        (["--prod"], ["nobody says", "PROD_REGISTRY"]),
+        (
+            ["--prod", "--prod-registry", "registry.example.com", "--tag", "latest"],
+            ["`latest` is no tag for production"],
+        ),
+        (["--builder", "engine", "--platform", "linux/amd64,linux/arm64"], ["builds for one platform"]),
+    ],
+)
+def test_what_cannot_be_meant(project: Project, words: list[str], said: list[str]) -> None:
+    given = () if "--tag" in words else ("--tag", "v1")
+    fails(project, USAGE, *said, words=(*words, *given))
+
+
+def test_no_git_and_no_tag(project: Project) -> None:
+    fails(project, USAGE, "no tag for the image: git has none (not a git repository", "--tag", words=())
+
+
+def test_an_image_that_was_not_built(project: Project, registry: RunningRegistry) -> None:
+    said = f"the engine has no image {project.image}:v1"
+    fails(project, ENGINE, said, words=("--registry", registry.host, "--push-only", "--tag", "v1"))
+
+
+def test_no_engine(project: Project, registry: RunningRegistry) -> None:
+    words = ("--registry", registry.host, "--tag", "v1")
+    fails(
+        project, ENGINE, "the Docker Engine does not answer", "docker info", words=words, DOCKER_HOST="unix:///no"
+    )
+
+
+def test_no_buildx(project: Project, registry: RunningRegistry, tmp_path: Path) -> None:
+    (empty := tmp_path / "bin").mkdir()
+    words = ("--registry", registry.host, "--tag", "v1", "--platform", "linux/amd64,linux/arm64")
+    fails(project, ENGINE, "`docker buildx` is not here", "hint: install it", words=words, PATH=str(empty))
+
+
+def test_no_registry(project: Project, tmp_path: Path) -> None:
+    """That is found out before the build."""
+    host = f"localhost:{programs.free_port()}"
+    error = fails(project, REGISTRY, f"cannot reach {host}", "hint: ", words=("--registry", host, "--tag", "v1"))
+    assert "Step" not in error
+
+
+def test_credentials(project: Project, with_password: RunningRegistry) -> None:
+    words = ("--registry", with_password.host, "--tag", "v1")
+    fails(project, REGISTRY, "asks who you are", f"docker login {with_password.host}", words=words)
+    given = ("build-and-push", *words, "--username", programs.USER, "--password-stdin")
+    refused = project.dlr(*given, stdin="wrong horse\n")
+    assert refused.returncode == REGISTRY
+    assert f"does not accept the password of {programs.USER}" in refused.stderr
+    assert "wrong horse" not in refused.stderr
+    done = project.dlr(*given, stdin=f"{programs.PASSWORD}\n", VERBOSE="1")
+    assert done.returncode == 0, done.stderr
+    assert programs.PASSWORD not in done.stderr
+    assert f"{with_password.host}/{project.image}:v1" in names(project)
+
+
+def test_a_registry_that_is_killed_in_mid_push_and_started_again(
+    project: Project, engine: Engine, registry_folder: Path, tmp_path: Path
+) -> None:
+    (project.folder / "file").write_bytes(os.urandom(60_000_000))
+    port, storage = programs.free_port(), tmp_path / "storage"
+    words = ("build-and-push", "--registry", f"localhost:{port}", "--tag", "v1")
+    result: list[object] = []
+    with programs.running("3.1", registry_folder, storage=storage, port=port):
+        thread = threading.Thread(target=lambda: result.append(project.dlr(*words)))
+        thread.start()
+        wait_until(lambda: sum(path.stat().st_size for path in storage.rglob("data")) > 1_000_000)
+    assert not any("/_manifests/" in str(path) for path in storage.rglob("*")), "the push is not done"
+    time.sleep(0.5)
+    with programs.running("3.1", registry_folder, storage=storage, port=port) as registry:
+        thread.join()
+        (done,) = result
+        assert getattr(done, "returncode", None) == 0, done
+        assert tags(registry, project) == ["latest", "v1"]
+        found = manifest(registry, project, "v1")
+        with registry.client() as client:
+            assert client.head_blob(project.image, found.layers[0].digest).size == found.layers[0].size
+
+
+def wait_until(condition: object, seconds: float = 60) -> None:
+    assert callable(condition)
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
