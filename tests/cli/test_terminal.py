@@ -14,7 +14,7 @@ import pytest
 _SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "record.py"
 _STEPS = """
 import time
-from ducklake_registry.display import Terminal
+from ducklake_registry.display.terminal import Terminal
 from ducklake_registry.errors import ClusterError
 from ducklake_registry.step import Step
 

@@ -13,11 +13,11 @@ import pytest
 import yaml
 
 from ducklake_registry.cluster.apply import Change
-from ducklake_registry.display import OutputFormat, Terminal, emit
 from ducklake_registry.display import terminal as terminal_module
 from ducklake_registry.display.changes import changes
 from ducklake_registry.display.next_steps import after_deploy_kind
-from ducklake_registry.display.output import plain
+from ducklake_registry.display.output import OutputFormat, emit, plain
+from ducklake_registry.display.terminal import Terminal
 from ducklake_registry.errors import ClusterError, DlrError
 from ducklake_registry.step import Step
 

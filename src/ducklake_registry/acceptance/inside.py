@@ -10,10 +10,13 @@ from ducklake_registry.acceptance.check import CheckFailed, CheckSkipped, Eviden
 from ducklake_registry.cluster import kinds
 from ducklake_registry.cluster.diagnosis import hint_for, last_events, pod_trouble
 from ducklake_registry.cluster.workload import is_ready
-from ducklake_registry.errors import EngineError, TimeoutExpired
+from ducklake_registry.engine import images
+from ducklake_registry.errors import TimeoutExpired
 from ducklake_registry.oci import Manifest
+from ducklake_registry.reference import Reference, Repository, Tag
 from ducklake_registry.step import silent
 from ducklake_registry.waiting import Deadline, NotYet, wait_for
+from ducklake_registry.workflows.engine_and_registry import login_of
 
 if TYPE_CHECKING:
     from ducklake_registry.acceptance.content import GeneratedIndex
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
     from ducklake_registry.engine.client import Engine
     from ducklake_registry.manifests import Object
 
-_ENGINE_SECONDS = 60.0
 _POD_SECONDS = 90.0
 _MOST_NODES = 5
 _NOBODY = 65534
@@ -35,13 +37,16 @@ def engine(context: Context) -> Evidence:
     repository, pulled, pushed = context.repository("engine"), context.tag(1), context.tag(2)
     generated = content.index(context.text("engine"))
     context.push_index(repository, generated, pulled)
-    names = [f"{context.registry}/{repository}:{tag}" for tag in (pulled, pushed)]
-    for name in names:
-        _removed_from(context, docker, name)
-    _pull(docker, names[0], Deadline(min(_ENGINE_SECONDS, context.deadline.remaining or 1)))
-    docker.add_name(*names)
+    source = Reference(context.registry, Repository(repository), digest=generated.index.digest)
+    target = Reference(context.registry, Repository(repository), Tag(pushed))
+    for each in (source, target):
+        _removed_from(context, docker, str(each))
+    context.client.ping()  # finds out whether somebody has to say who asks
+    login = login_of(context.client)
+    image_id = images.pull(docker, source, login, silent)
     context.cleanup.add(f"{repository}:{pushed}", lambda: _delete_tagged(context, repository, pushed))
-    docker.push(names[1], silent)
+    with images.named(docker, image_id, [str(target)]):
+        images.push(docker, target, login, silent)
     arrived = context.client.manifest(repository, pushed)
     expect(isinstance(arrived, Manifest), "the engine has pushed something else than an image")
     configs = {each.manifest.config.digest for each in generated.images}
@@ -50,16 +55,6 @@ def engine(context: Context) -> Evidence:
         for blob in arrived.blobs:
             context.client.small_blob(repository, blob)
     return Evidence(f"Docker {docker.version()} has pulled it and pushed it back")
-
-
-def _pull(docker: Engine, name: str, deadline: Deadline) -> None:
-    """Let the engine pull an image. Raises CheckSkipped where it has no login: that is its user's to give."""
-    try:
-        docker.pull(name, deadline, silent)
-    except EngineError as error:
-        if any(words in error.message for words in ("no basic auth credentials", "unauthorized")):
-            raise CheckSkipped(f"the engine is not logged in: {error.message}", "docker login") from error
-        raise
 
 
 def pod(context: Context) -> Evidence:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
-    from ducklake_registry.display import Terminal
+    from ducklake_registry.display.terminal import Terminal
     from ducklake_registry.workflows.delete_images import DeleteImages, Doomed
 
 # The cluster is asked as a courtesy: one that is away should not keep anybody waiting.

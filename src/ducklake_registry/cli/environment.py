@@ -56,8 +56,8 @@ def deploy_kind(
     from ducklake_registry.cli.running import perform
     from ducklake_registry.cluster.kind import KindSpec
     from ducklake_registry.cluster.kubeconfig import Kubeconfig
-    from ducklake_registry.display import Terminal
     from ducklake_registry.display.next_steps import after_deploy_kind
+    from ducklake_registry.display.terminal import Terminal
     from ducklake_registry.engine import Engine
     from ducklake_registry.manifests import RegistrySpec
     from ducklake_registry.waiting import Deadline
@@ -88,7 +88,7 @@ def destroy_kind(
     from ducklake_registry.cli.running import confirm, perform
     from ducklake_registry.cluster.kind import KindSpec
     from ducklake_registry.cluster.kubeconfig import Kubeconfig
-    from ducklake_registry.display import Terminal
+    from ducklake_registry.display.terminal import Terminal
     from ducklake_registry.engine import Engine
     from ducklake_registry.waiting import Deadline
     from ducklake_registry.workflows.removal import DestroyKind
@@ -120,7 +120,7 @@ def status(
 
     from ducklake_registry.cluster.client import Cluster
     from ducklake_registry.cluster.kubeconfig import Kubeconfig
-    from ducklake_registry.display import emit
+    from ducklake_registry.display.output import emit
     from ducklake_registry.display.status import status_picture
     from ducklake_registry.reports.status import look
 

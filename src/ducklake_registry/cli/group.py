@@ -53,7 +53,7 @@ class DlrGroup(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command; an error of ours ends here, as one line and an exit code."""
-        from ducklake_registry.display import Terminal
+        from ducklake_registry.display.terminal import Terminal
 
         terminal = Terminal()
         try:
@@ -120,7 +120,7 @@ def _here() -> Path:
 
 def _told(error: Any) -> typer.Exit:
     """Tell what typer refuses as every other error is told, and return the way out."""
-    from ducklake_registry.display import Terminal
+    from ducklake_registry.display.terminal import Terminal
 
     said = " ".join(error.format_message().split())
     hint = f"`{error.ctx.command_path} --help` shows what can be said" if error.ctx else None

@@ -61,7 +61,8 @@ def build_and_push(
 
     from ducklake_registry.cli.building import Goal, build_options, moment, plan, read_labels
     from ducklake_registry.cli.running import list_steps
-    from ducklake_registry.display import Terminal, emit
+    from ducklake_registry.display.output import emit
+    from ducklake_registry.display.terminal import Terminal
     from ducklake_registry.display.transferred import reference_line, tell_github
     from ducklake_registry.engine import BuildContext, Engine
     from ducklake_registry.reference import Repository
@@ -112,7 +113,8 @@ def pull_from_registry(
     from contextlib import closing
 
     from ducklake_registry.cli.running import list_steps
-    from ducklake_registry.display import Terminal, emit
+    from ducklake_registry.display.output import emit
+    from ducklake_registry.display.terminal import Terminal
     from ducklake_registry.display.transferred import pulled_lines
     from ducklake_registry.engine import Engine
     from ducklake_registry.oci import Platform
@@ -237,8 +239,7 @@ def delete_image(
     """
     from ducklake_registry.cli.deletion import look, seen
     from ducklake_registry.cli.running import confirm
-    from ducklake_registry.display import Terminal
-    from ducklake_registry.display.terminal import stdout
+    from ducklake_registry.display.terminal import Terminal, stdout
     from ducklake_registry.workflows.delete_images import DeleteImages
 
     terminal = Terminal(quiet=quiet)

@@ -7,9 +7,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ducklake_registry.display import Terminal
 from ducklake_registry.display.image_list import write_list
 from ducklake_registry.display.output import ListFormat, OutputFormat, plain, write_json_lines, write_plain
+from ducklake_registry.display.terminal import Terminal
 from ducklake_registry.registry import Known
 from ducklake_registry.reports.image_cache import ImageCache
 from ducklake_registry.reports.images import Totals, read_entries

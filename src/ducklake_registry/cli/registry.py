@@ -55,9 +55,8 @@ def deploy_registry(
     from ducklake_registry.cli.running import perform
     from ducklake_registry.cluster.client import Cluster
     from ducklake_registry.cluster.kubeconfig import Kubeconfig
-    from ducklake_registry.display import Terminal
     from ducklake_registry.display.changes import changes
-    from ducklake_registry.display.terminal import stdout
+    from ducklake_registry.display.terminal import Terminal, stdout
     from ducklake_registry.manifests import RegistrySpec
     from ducklake_registry.waiting import Deadline
     from ducklake_registry.workflows.deploy_registry import DeployRegistry
@@ -95,7 +94,7 @@ def clean_registry(
     from ducklake_registry.cli.running import confirm, perform
     from ducklake_registry.cluster.client import Cluster
     from ducklake_registry.cluster.kubeconfig import Kubeconfig
-    from ducklake_registry.display import Terminal
+    from ducklake_registry.display.terminal import Terminal
     from ducklake_registry.waiting import Deadline
     from ducklake_registry.workflows.removal import CleanRegistry
 
@@ -128,7 +127,7 @@ def registry_status(
 
     from ducklake_registry.cluster.client import Cluster
     from ducklake_registry.cluster.kubeconfig import Kubeconfig
-    from ducklake_registry.display import emit
+    from ducklake_registry.display.output import emit
     from ducklake_registry.display.registry_status import registry_status_picture as picture
     from ducklake_registry.reports.registry_status import look
 
@@ -172,9 +171,10 @@ def test_registry(
     from ducklake_registry.acceptance.runner import Surroundings, accept, select
     from ducklake_registry.cluster.client import Cluster
     from ducklake_registry.cluster.kubeconfig import Kubeconfig
-    from ducklake_registry.display import Terminal, emit
     from ducklake_registry.display.acceptance import acceptance_picture, heard, tally
     from ducklake_registry.display.junit import write_junit
+    from ducklake_registry.display.output import emit
+    from ducklake_registry.display.terminal import Terminal
     from ducklake_registry.engine.client import Engine
     from ducklake_registry.waiting import Deadline
 
@@ -213,8 +213,8 @@ def logs(
     from ducklake_registry.cluster.client import Cluster
     from ducklake_registry.cluster.kubeconfig import Kubeconfig
     from ducklake_registry.cluster.logs import Excerpt, Log
-    from ducklake_registry.display import Terminal
     from ducklake_registry.display.output import write_lines
+    from ducklake_registry.display.terminal import Terminal
     from ducklake_registry.manifests import names
 
     log = Log(Cluster(context, Kubeconfig.parse(kubeconfig)), namespace, names.DEPLOYMENT)
@@ -239,7 +239,7 @@ def port_forward(
     from ducklake_registry.cluster.client import Cluster
     from ducklake_registry.cluster.forward import Forwarding
     from ducklake_registry.cluster.kubeconfig import Kubeconfig
-    from ducklake_registry.display import Terminal
+    from ducklake_registry.display.terminal import Terminal
     from ducklake_registry.manifests import names
 
     cluster = Cluster(context, Kubeconfig.parse(kubeconfig))

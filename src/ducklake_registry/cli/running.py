@@ -12,7 +12,7 @@ from ducklake_registry.lock import exclusive
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ducklake_registry.display import Terminal
+    from ducklake_registry.display.terminal import Terminal
     from ducklake_registry.step import Step
     from ducklake_registry.waiting import Deadline
 

@@ -54,10 +54,10 @@ def run_of(pod: Object) -> str | None:
     return container(pod).get("containerID") or None
 
 
-def is_ready(pod: Object) -> bool:
-    """Return whether a pod takes requests."""
-    conditions = pod.get("status", {}).get("conditions", ())
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+def is_ready(each: Object) -> bool:
+    """Return whether a pod takes requests, or a node pods."""
+    conditions = each.get("status", {}).get("conditions", ())
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
 def selector(labels: Mapping[str, str]) -> str:

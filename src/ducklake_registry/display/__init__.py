@@ -1,6 +1,4 @@
-"""What people see: progress on stderr, results on stdout, in tables or in words for machines."""
+"""What people see: progress on stderr, results on stdout, in tables or in words for machines.
 
-from ducklake_registry.display.output import OutputFormat, emit
-from ducklake_registry.display.terminal import Terminal
-
-__all__ = ["OutputFormat", "Terminal", "emit"]
+Nothing is imported here: `dlr --help` needs the names of the forms of output, but none of what draws them.
+"""

@@ -128,21 +128,6 @@ class Engine:
                     raise EngineError(f"cannot pull {reference}: {event['error']}")
                 report(f"{event.get('status', '')} {event.get('progress', '')}".strip())
 
-    def push(self, reference: str, report: Report) -> None:
-        """Push an image under one of its names; raise EngineError, with the registry's words, when it fails."""
-        repository, _, tag = reference.rpartition(":")
-        with translated():
-            for event in self._client.api.push(repository, tag=tag, stream=True, decode=True):
-                if "error" in event:
-                    raise EngineError(f"cannot push {reference}: {event['error']}")
-                report(f"{event.get('status', '')} {event.get('progress', '')}".strip())
-
-    def add_name(self, reference: str, further: str) -> None:
-        """Give an image that the engine has a further name, REPOSITORY:TAG."""
-        repository, _, tag = further.rpartition(":")
-        with translated():
-            self._client.images.get(reference).tag(repository, tag)
-
     def remove_name(self, reference: str) -> None:
         """Take a name from an image, and with its last name the image; one that is not there is fine."""
         with contextlib.suppress(NotThere), translated():

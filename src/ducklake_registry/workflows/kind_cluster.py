@@ -11,6 +11,7 @@ from ducklake_registry.cluster.client import Cluster
 from ducklake_registry.cluster.kinds import NODE, STORAGE_CLASS
 from ducklake_registry.cluster.kubeconfig import Kubeconfig
 from ducklake_registry.cluster.ports import holder_of
+from ducklake_registry.cluster.workload import is_ready
 from ducklake_registry.errors import ClusterError, EngineError, TimeoutExpired
 from ducklake_registry.waiting import Deadline, NotYet, wait_for
 from ducklake_registry.workflows.node_image import choose_node_image
@@ -94,7 +95,7 @@ class KindCluster:
         def probe() -> bool | NotYet:
             try:
                 cluster = _connected(self.spec.name)
-                ready = {each["metadata"]["name"] for each in cluster.objects(NODE) if _is_ready(each)}
+                ready = {each["metadata"]["name"] for each in cluster.objects(NODE) if is_ready(each)}
                 classes = cluster.objects(STORAGE_CLASS)
             except ClusterError as error:
                 return NotYet(error.message)
@@ -152,9 +153,3 @@ def _connected(name: str) -> Cluster:
         cluster = Cluster(f"kind-{name}", Kubeconfig((Path(path),)), request_timeout=5)
         cluster.version()  # connects, and with that has read the file
     return cluster
-
-
-def _is_ready(node: dict[str, object]) -> bool:
-    status = node["status"]
-    assert isinstance(status, dict)  # noqa: S101
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in status.get("conditions", ()))
