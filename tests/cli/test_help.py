@@ -48,6 +48,18 @@ EXPECTED = {
     "registry-status": {"--registry", "--context", "--kubeconfig", "--namespace", "--output"},
     "save": {"--registry", "--timeout", "--dry-run", "--output", "--quiet"},
     "load": {"--registry", "--timeout", "--dry-run", "--output", "--quiet"},
+    "test-registry": {
+        *(
+            "--registry",
+            "--context",
+            "--kubeconfig",
+            "--namespace",
+            "--timeout",
+            "--output",
+            "--verbose",
+            "--quiet",
+        ),
+    },
     "logs": {"--context", "--kubeconfig", "--namespace", "--quiet"},
     "port-forward": {"--context", "--kubeconfig", "--namespace", "--quiet"},
     "deploy-registry": {

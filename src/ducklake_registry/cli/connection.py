@@ -48,8 +48,11 @@ class Connection:
             )
         return found
 
-    def client(self, registry: str | None = None) -> RegistryClient:
-        """Return a client of a registry, of `--registry` if none is named. Raises UsageError."""
+    def client(self, registry: str | None = None, **special: Any) -> RegistryClient:
+        """Return a client of a registry, of `--registry` if none is named. Raises UsageError.
+
+        `special` are arguments of RegistryClient for a command that wants others than the options say.
+        """
         from ducklake_registry.registry import RegistryClient, tls_context
 
         own = registry is None or registry == self._name
@@ -60,8 +63,8 @@ class Connection:
             verify=tls_context(ca_file=self.ca_file, certificate=self.cert, key=self.key, insecure=self.insecure)
             if self.ca_file or self.cert
             else not self.insecure,
-            timeout=self.timeout,
             plain_http=self.plain_http,
+            **{"timeout": self.timeout} | special,
         )
 
     @property

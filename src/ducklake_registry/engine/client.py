@@ -128,6 +128,11 @@ class Engine:
                     raise EngineError(f"cannot pull {reference}: {event['error']}")
                 report(f"{event.get('status', '')} {event.get('progress', '')}".strip())
 
+    def remove_name(self, reference: str) -> None:
+        """Take a name from an image, and with its last name the image; one that is not there is fine."""
+        with contextlib.suppress(NotThere), translated():
+            self._client.images.remove(reference)
+
     def nodes(self, cluster: str) -> list[Node]:
         """Return the nodes of a kind cluster, stopped ones too, the control plane first.
 

@@ -62,8 +62,18 @@ class Call:
         return self.method in _REPEATABLE if self.repeatable is None else self.repeatable
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """That a request was sent: what came back, and after how many seconds; status 0 where nothing did."""
+
+    method: str
+    url: str
+    status: int
+    seconds: float
+
+
 class Session:
-    """Sends calls to one registry; safe to share among threads."""
+    """Sends calls to one registry; safe to share among threads. `observe` hears of every single request."""
 
     def __init__(
         self,
@@ -73,10 +83,12 @@ class Session:
         tls: Callable[[], ssl.SSLContext],
         timeout: float,
         retry: Retry,
+        observe: Callable[[Asked], None] = lambda _: None,
     ) -> None:
         self.endpoint = endpoint
         self.timeout = timeout
         self.retry = retry
+        self._observe = observe
         self._connections = Connections(tls)
         self._client = httpx.Client(
             transport=_Transport(self._connections),
@@ -183,11 +195,16 @@ class Session:
         if authorization:
             request.headers["Authorization"] = authorization
         request.extensions["seconds"] = max(deadline - time.monotonic(), 0.001)
+        start, status = time.perf_counter(), 0
         try:
-            return self._client.send(request, stream=True, auth=None)
+            response = self._client.send(request, stream=True, auth=None)
+            status = response.status_code
         except httpx.TransportError as error:
             # Only httpx's own: it has read the head of the answer, and its Location leads nowhere.
             raise InvalidAnswer(f"{self.endpoint.name} redirects to what is no URL: {error}") from error
+        finally:
+            self._observe(Asked(request.method, str(request.url), status, time.perf_counter() - start))
+        return response
 
     def _follow(self, response: httpx.Response, deadline: float) -> httpx.Response:
         """Follow redirects; httpx drops Authorization where one leads to another origin."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ducklake_registry.errors import Unauthorized
-from ducklake_registry.registry._http import Session
+from ducklake_registry.registry._http import Asked, Call, Session
 from ducklake_registry.registry.blobs import Blobs
 from ducklake_registry.registry.bulk import Bulk
+from ducklake_registry.registry.calls import LIST_LIMIT
+from ducklake_registry.registry.certificate import Certificate, certificate_of
 from ducklake_registry.registry.credentials import Credentials, docker_credentials
 from ducklake_registry.registry.endpoint import Endpoint
 from ducklake_registry.registry.manifests import Manifests
@@ -22,9 +24,12 @@ from ducklake_registry.registry.tls import tls_context
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Mapping
     from types import TracebackType
 
     from ducklake_registry.registry.answers import Answer
+
+_ANY_STATUS = range(100, 600)
 
 Auth = Credentials | Callable[[str], Credentials | None] | None
 
@@ -51,7 +56,8 @@ class RegistryClient(Manifests, Blobs, Bulk):
     `registry` is `HOST[:PORT]` or a URL. `auth` is who asks: credentials, a function that looks them up for
     `HOST[:PORT]` when the registry first wants them, or None for nobody. `verify` is a TLS context
     (`tls_context`), True for the system's trust or False for none. `timeout` limits, in seconds, each answer
-    with all its repeats, and of a blob each silence.
+    with all its repeats, and of a blob each silence. `observe` hears of every single request, from whichever
+    thread sent it.
     """
 
     def __init__(
@@ -63,14 +69,26 @@ class RegistryClient(Manifests, Blobs, Bulk):
         timeout: float = 60.0,
         plain_http: bool = False,
         retry: Retry | None = None,
+        observe: Callable[[Asked], None] = lambda _: None,
     ) -> None:
         self.endpoint = Endpoint.of(registry, plain_http=plain_http)
+        self._options: dict[str, Any] = {
+            "registry": registry,
+            "auth": auth,
+            "verify": verify,
+            "timeout": timeout,
+            "plain_http": plain_http,
+            "retry": retry,
+            "observe": observe,
+        }
+        self._verify = verify
         session = Session(
             self.endpoint,
             find_credentials=lambda: auth(self.endpoint.name) if callable(auth) else auth,
-            tls=lambda: tls_context(insecure=not verify) if isinstance(verify, bool) else verify,
+            tls=self._tls,
             timeout=timeout,
             retry=retry or Retry(),
+            observe=observe,
         )
         super().__init__(session)
 
@@ -101,3 +119,34 @@ class RegistryClient(Manifests, Blobs, Bulk):
         seconds = time.perf_counter() - start
         version = answer.header("docker-distribution-api-version") if answer else ""
         return Ping(self.endpoint.url, version, seconds, self._session.authorizer.scheme, answer is not None)
+
+    def another(self, **changed: Any) -> RegistryClient:
+        """Return a new client of the same registry, which differs in the arguments that are given."""
+        return RegistryClient(**self._options | changed)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        scope: str = "",
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> Answer:
+        """Send a request as it stands and return its answer, whatever its status and content.
+
+        For those who test a registry: nothing is verified, and no page is followed. `scope` is what its token
+        has to allow. Raises RegistryUnreachable.
+        """
+        call = Call(method, path, scope, f"{self.endpoint.name}{path}", headers or {}, body, limit=LIST_LIMIT)
+        return self._session.send(call, *_ANY_STATUS)
+
+    def _tls(self) -> ssl.SSLContext:
+        return tls_context(insecure=not self._verify) if isinstance(self._verify, bool) else self._verify
+
+    def certificate(self) -> Certificate | None:
+        """Return the certificate that the registry shows, None over plain HTTP or where nobody looks at it.
+
+        Raises RegistryUnreachable, also for a certificate that is not to be trusted.
+        """
+        return certificate_of(self.endpoint, self._tls(), self._session.timeout)

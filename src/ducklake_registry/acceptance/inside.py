@@ -1,0 +1,181 @@
+"""An image as others take it: the Docker Engine, and the nodes of the cluster, which run it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ducklake_registry.acceptance import content
+from ducklake_registry.acceptance.check import CheckFailed, CheckSkipped, Evidence, expect
+from ducklake_registry.cluster import kinds
+from ducklake_registry.cluster.diagnosis import hint_for, last_events, pod_trouble
+from ducklake_registry.cluster.workload import is_ready
+from ducklake_registry.engine import images
+from ducklake_registry.errors import TimeoutExpired
+from ducklake_registry.oci import Manifest
+from ducklake_registry.reference import Reference, Repository, Tag
+from ducklake_registry.step import silent
+from ducklake_registry.waiting import Deadline, NotYet, wait_for
+from ducklake_registry.workflows.engine_and_registry import login_of
+
+if TYPE_CHECKING:
+    from ducklake_registry.acceptance.content import GeneratedIndex
+    from ducklake_registry.acceptance.context import Context
+    from ducklake_registry.acceptance.site import Site
+    from ducklake_registry.engine.client import Engine
+    from ducklake_registry.manifests import Object
+
+_POD_SECONDS = 90.0
+_MOST_NODES = 5
+_NOBODY = 65534
+_UNAUTHORIZED = 401
+
+
+def engine(context: Context) -> Evidence:
+    """The Docker Engine pulls an image, and pushes it under another tag."""
+    docker = context.needs_engine()
+    repository, pulled, pushed = context.repository("engine"), context.tag(1), context.tag(2)
+    generated = content.index(context.text("engine"))
+    context.push_index(repository, generated, pulled)
+    source = Reference(context.registry, Repository(repository), digest=generated.index.digest)
+    target = Reference(context.registry, Repository(repository), Tag(pushed))
+    for each in (source, target):
+        _removed_from(context, docker, str(each))
+    context.client.ping()  # finds out whether somebody has to say who asks
+    login = login_of(context.client)
+    image_id = images.pull(docker, source, login, silent)
+    context.cleanup.add(f"{repository}:{pushed}", lambda: _delete_tagged(context, repository, pushed))
+    with images.named(docker, image_id, [str(target)]):
+        images.push(docker, target, login, silent)
+    arrived = context.client.manifest(repository, pushed)
+    expect(isinstance(arrived, Manifest), "the engine has pushed something else than an image")
+    configs = {each.manifest.config.digest for each in generated.images}
+    if isinstance(arrived, Manifest):
+        expect(arrived.config.digest in configs, "the engine has pushed another image than it has pulled")
+        for blob in arrived.blobs:
+            context.client.small_blob(repository, blob)
+    return Evidence(f"Docker {docker.version()} has pulled it and pushed it back")
+
+
+def pod(context: Context) -> Evidence:
+    """A pod on every node runs the image just pushed, which its containerd pulls."""
+    site = context.needs_site()
+    if context.client.another(auth=None).ask("GET", "/v2/").status == _UNAUTHORIZED:
+        raise CheckSkipped("the registry wants a login, and the pod would bring none")
+    repository, tag = context.repository("pod"), context.tag()
+    generated = content.index(context.text("pod"))
+    context.push_index(repository, generated, tag)
+    reference = f"{context.registry}/{repository}:{tag}"
+    nodes = [each for each in site.cluster.objects(kinds.NODE) if is_ready(each)][:_MOST_NODES]
+    if not nodes:
+        raise CheckFailed("no node of the cluster is ready")
+    _forget_on_nodes(context, generated, repository)
+    pods = [_pod(context, number, str(node["metadata"]["name"]), reference) for number, node in enumerate(nodes)]
+    for each in pods:
+        name = each["metadata"]["name"]
+        context.cleanup.add(
+            f"pod {name}", partial(site.cluster.delete, kinds.POD, name, site.namespace), "cluster"
+        )
+        site.cluster.apply({**each, "metadata": {**each["metadata"], "namespace": site.namespace}})
+    for each in pods:
+        _await_end(context, site, each)
+    return Evidence(f"{reference} ran on {len(pods)} of {len(nodes)} nodes and ended with status 0")
+
+
+def _pod(context: Context, number: int, node: str, reference: str) -> Object:
+    """Return a pod that runs an image once on a node, within the "restricted" standard of pod security."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": f"dlr-acceptance-{context.run}-{number}",
+            "labels": {"app.kubernetes.io/name": "dlr-acceptance"},
+        },
+        "spec": {
+            "nodeName": node,
+            "restartPolicy": "Never",
+            "activeDeadlineSeconds": 300,
+            "automountServiceAccountToken": False,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": _NOBODY,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [
+                {
+                    "name": "test",
+                    "image": reference,
+                    "imagePullPolicy": "Always",
+                    "resources": {"limits": {"cpu": "100m", "memory": "32Mi"}},
+                    "securityContext": {
+                        "allowPrivilegeEscalation": False,
+                        "readOnlyRootFilesystem": True,
+                        "capabilities": {"drop": ["ALL"]},
+                    },
+                }
+            ],
+        },
+    }
+
+
+def _await_end(context: Context, site: Site, wanted: Object) -> None:
+    """Wait until a pod has ended well. Raises CheckFailed with the cluster's own words."""
+    name, node = wanted["metadata"]["name"], wanted["spec"]["nodeName"]
+
+    def probe() -> bool | NotYet:
+        found = site.cluster.get(kinds.POD, name, site.namespace)
+        if found is None:
+            raise CheckFailed(f"the pod on node {node} was removed while it was waited for")
+        trouble = pod_trouble(found)
+        if trouble:
+            raise CheckFailed(f"node {node}: {_in_full(site, name, trouble)}", _hint(trouble, site.namespace))
+        return found["status"].get("phase") == "Succeeded" or NotYet(f"node {node}: it has not ended")
+
+    try:
+        limit = Deadline(max(1.0, min(_POD_SECONDS, context.deadline.remaining)))
+        wait_for("the end of the pod", probe, limit, interval=0.5)
+    except TimeoutExpired as error:
+        raise CheckFailed(f"{error.message}; {_in_full(site, name, '')}") from error
+
+
+def _in_full(site: Site, name: str, trouble: str) -> str:
+    """Return a pod's trouble with its last event, which has the words of the node."""
+    events = last_events(site.cluster, site.namespace, [name], count=1)
+    return "; ".join(dict.fromkeys(filter(None, (trouble, *events))))
+
+
+def _hint(trouble: str, namespace: str) -> str | None:
+    if "Pull" in trouble:
+        return "wire the node for this name: dlr deploy-kind"
+    return hint_for(trouble, namespace)
+
+
+def _forget_on_nodes(context: Context, generated: GeneratedIndex, repository: str) -> None:
+    """Remove the image from the nodes that are the engine's containers; others remove it when they need room."""
+    docker, site = context.engine, context.site
+    if docker is None or site is None or not site.cluster.context.startswith("kind-"):
+        return
+    # containerd has it under its tag, its digest and its config's digest.
+    names = {str(each.manifest.config.digest) for each in generated.images}
+    names |= {f"{context.registry}/{repository}:{context.tag()}"}
+    names |= {f"{context.registry}/{repository}@{generated.index.digest}"}
+    for node in docker.nodes(site.cluster.context.removeprefix("kind-")):
+        what = f"the image {repository}:{context.tag()} on node {node.name}"
+        context.cleanup.add(what, partial(_forget, docker, node.name, names), f"node {node.name}")
+
+
+def _forget(docker: Engine, node: str, names: set[str]) -> None:
+    containerd = ["ctr", "--namespace", "k8s.io", "images"]
+    there = set(docker.run_in(node, [*containerd, "list", "--quiet"]).split()) & names
+    if there:
+        docker.run_in(node, [*containerd, "remove", *sorted(there)])
+
+
+def _removed_from(context: Context, docker: Engine, name: str) -> None:
+    context.cleanup.add(f"{name} in the engine", lambda: docker.remove_name(name), "engine")
+
+
+def _delete_tagged(context: Context, repository: str, tag: str) -> None:
+    """Delete what a tag leads to: the engine decides about its digest."""
+    digest = context.patient.head_manifest(repository, tag).digest
+    context.patient.delete_manifest(repository, digest)

@@ -1,0 +1,203 @@
+"""Sound registries pass, what they lack is unsupported, and nothing stays behind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ducklake_registry.acceptance import runner
+from ducklake_registry.acceptance.check import Category, Check, CheckFailed, Evidence
+from ducklake_registry.acceptance.checks import CHECKS
+from ducklake_registry.acceptance.context import Context, Limits, working_with
+from ducklake_registry.acceptance.results import Verdict
+from ducklake_registry.registry import Credentials, RegistryClient, tls_context
+from ducklake_registry.step import silent
+from ducklake_registry.waiting import Deadline
+from tests.acceptance.proxy import Reply, instead, status
+from tests.registry import certificates, programs
+from tests.registry.programs import PASSWORD, USER, RunningRegistry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ducklake_registry.acceptance.results import Acceptance
+    from ducklake_registry.acceptance.runner import Surroundings
+    from tests.acceptance.conftest import Try
+    from tests.registry.faults import Request
+
+pytestmark = pytest.mark.registry
+
+LACKS = {"3.1": {"images/referrers"}, "2.8": {"images/referrers", "tags/pages", "tags/deletes"}}
+NEED_CLUSTER_OR_ENGINE = {
+    *("storage/claim", "storage/mount", "storage/content", "storage/use", "storage/restart"),
+    *("images/engine", "images/pod"),
+}
+LOGINS = {"health/login-asked", "health/login-refused", "health/login-accepted"}
+
+
+def made(client: RegistryClient, around: Surroundings, chosen: Sequence[Check] = CHECKS) -> Acceptance:
+    with working_with(client, Deadline(120), Limits(), disruptive=False) as context:
+        return runner.accept(chosen, context, around, {}, silent)
+
+
+def with_verdict(found: Acceptance, verdict: Verdict) -> set[str]:
+    return {f"{each.category}/{each.name}" for each in found.results if each.verdict is verdict}
+
+
+def links(registry: RunningRegistry) -> list[str]:
+    """What the registry has filed under the test's repositories: tags, manifests and blobs."""
+    return [str(each) for each in registry.storage.rglob("link") if "dlr-acceptance" in str(each)]
+
+
+class TestSound:
+    def test_registries_pass(self, plain: RunningRegistry, nowhere: Surroundings) -> None:
+        with plain.client() as client:
+            found = made(client, nowhere)
+
+        assert with_verdict(found, Verdict.FAILED) == set()
+        assert with_verdict(found, Verdict.UNSUPPORTED) == LACKS[plain.release]
+        assert with_verdict(found, Verdict.SKIPPED) == NEED_CLUSTER_OR_ENGINE | LOGINS | {"health/tls"}
+        assert found.accepted
+        assert found.left_behind == ()
+        assert links(plain) == []
+
+    def test_registries_pass_again(self, plain: RunningRegistry, attempt: Try) -> None:
+        names = ("catalog/lists", "tags/moves", "images/image", "performance/push")
+
+        assert attempt(plain, names).accepted
+        with plain.client() as client:
+            repositories = list(client.catalog())
+        assert attempt(plain, names).accepted
+        with plain.client() as client:
+            assert list(client.catalog()) == repositories
+
+    def test_registries_with_a_password_pass(self, with_password: RunningRegistry, nowhere: Surroundings) -> None:
+        # Each of its answers takes the time that a password's hash takes.
+        chosen = runner.select(CHECKS, (), ["performance"])
+        with with_password.client(auth=Credentials(USER, PASSWORD)) as client:
+            found = made(client, nowhere, chosen)
+
+        assert with_verdict(found, Verdict.FAILED) == set()
+        assert with_verdict(found, Verdict.PASSED) >= LOGINS
+        assert links(with_password) == []
+
+    def test_registries_with_tls_show_until_when_it_holds(
+        self, release: str, tmp_path: Path, nowhere: Surroundings
+    ) -> None:
+        chosen = [each for each in CHECKS if each.path == "health/tls"]
+        by = certificates.authority(tmp_path)
+        pair = certificates.signed(tmp_path, by, "server", "DNS:localhost,IP:127.0.0.1")
+        tls = {"certificate": str(pair.certificate), "key": str(pair.key)}
+        with programs.running(release, tmp_path, tls=tls, ca_file=by.certificate) as registry:
+            trust = tls_context(ca_file=by.certificate)
+            with registry.client(verify=trust) as client:
+                result = made(client, nowhere, chosen)
+            assert result.results[0].verdict is Verdict.PASSED
+            assert "(1 days), TLSv1.3" in result.results[0].evidence
+            with registry.client() as client:
+                result = made(client, nowhere, chosen)
+            assert result.results[0].verdict is Verdict.FAILED
+            assert "is not trusted" in result.results[0].evidence
+            with registry.client(verify=False) as client:
+                result = made(client, nowhere, chosen)
+            assert result.results[0].verdict is Verdict.SKIPPED
+
+
+class TestNothingStays:
+    @pytest.mark.parametrize("error", [CheckFailed("broken"), KeyboardInterrupt(), SystemExit(143), ValueError()])
+    def test_however_a_check_ends(
+        self, plain: RunningRegistry, nowhere: Surroundings, error: BaseException
+    ) -> None:
+        filed: list[str] = []
+
+        def break_off(context: Context) -> Evidence:
+            context.push_new(context.repository("images"), "half done", context.tag())
+            filed.extend(links(plain))
+            raise error
+
+        with plain.client() as client, working_with(client, Deadline(60), Limits(), disruptive=False) as context:
+            check = Check(Category.IMAGES, "half", break_off)
+            if isinstance(error, CheckFailed):
+                assert not runner.accept([check], context, nowhere, {}, silent).accepted
+            else:
+                with pytest.raises(type(error)):
+                    runner.accept([check], context, nowhere, {}, silent)
+
+        assert len(filed) > 3
+        assert links(plain) == []
+
+    def test_but_what_may_not_be_deleted_is_told(self, release: str, tmp_path: Path, attempt: Try) -> None:
+        with programs.running(release, tmp_path, delete=False) as registry:
+            found = attempt(registry, ("images/image", "images/delete"))
+
+        assert [each.verdict for each in found.results] == [Verdict.PASSED, Verdict.SKIPPED]
+        assert "deleting is disabled" in found.results[1].evidence
+        assert any("deleting is disabled" in each for each in found.left_behind)
+
+    def test_when_the_registry_hiccups_while_it_is_cleaned(self, plain: RunningRegistry, attempt: Try) -> None:
+        turn = iter(range(1000))
+
+        def every_other_fails(request: Request, go_on: Callable[[], Reply]) -> Reply:
+            fails = request.method == "DELETE" and next(turn) % 2 == 0
+            return status(503) if fails else go_on()
+
+        found = attempt(plain, ("images/image",), every_other_fails)
+
+        assert found.accepted
+        assert found.left_behind == ()
+        assert links(plain) == []
+
+
+def test_a_registry_that_is_read_only_fails(release: str, tmp_path: Path, attempt: Try) -> None:
+    with programs.running(release, tmp_path, readonly=True) as registry:
+        found = attempt(registry, ("health/api", "images/image"))
+
+    assert [each.verdict for each in found.results] == [Verdict.PASSED, Verdict.FAILED]
+    assert "read-only" in found.results[1].evidence
+
+
+def test_a_registry_that_goes_away_is_not_waited_for_again_and_again(nowhere: Surroundings, attempt: Try) -> None:
+    gone = RunningRegistry("none", f"localhost:{programs.free_port()}", Path("/nowhere"))
+
+    with gone.client() as client:
+        found = made(client, nowhere)
+
+    assert [each.verdict for each in found.results[:2]] == [Verdict.FAILED, Verdict.SKIPPED]
+    assert {each.verdict for each in found.results[2:]} == {Verdict.SKIPPED}
+    assert "cannot reach" in found.results[-1].evidence
+    assert not found.accepted
+
+
+def test_a_catalog_that_may_not_be_seen_is_skipped(plain: RunningRegistry, attempt: Try) -> None:
+    found = attempt(plain, ("catalog/lists",), instead("GET", "_catalog", status(403)))
+
+    assert found.results[0].verdict is Verdict.SKIPPED
+    assert not found.accepted
+
+
+def test_a_list_of_referrers_that_is_right_passes(plain: RunningRegistry, attempt: Try) -> None:
+    put: list[str] = []
+
+    def listing(request: Request, go_on: Callable[[], Reply]) -> Reply:
+        if request.method == "PUT" and "/manifests/sha256" in request.path:
+            put.append(request.path.rpartition("/")[2])
+        if "/referrers/" not in request.path:
+            return go_on()
+        entry = f'{{"mediaType": "x/y", "digest": "{put[-1]}", "size": 2}}'
+        return status(
+            200, f'{{"manifests": [{entry}]}}'.encode(), content_type="application/vnd.oci.image.index.v1+json"
+        )
+
+    assert attempt(plain, ("images/referrers",), listing).results[0].verdict is Verdict.PASSED
+
+
+def test_time_that_is_over_fails_what_is_left(plain: RunningRegistry, nowhere: Surroundings) -> None:
+    with plain.client() as client, working_with(client, Deadline(60), Limits(), disruptive=False) as context:
+        late = replace(context, deadline=Deadline(0.0))
+        found = runner.accept(CHECKS[:3], late, nowhere, {}, silent)
+
+    assert {each.verdict for each in found.results} == {Verdict.FAILED}
+    assert not found.accepted

@@ -1,0 +1,290 @@
+"""The parts of the acceptance test that need no registry."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from rich.console import Console
+
+from ducklake_registry.acceptance import content, runner, storage
+from ducklake_registry.acceptance.baseline import read_baseline
+from ducklake_registry.acceptance.check import Category, CheckFailed, CheckSkipped
+from ducklake_registry.acceptance.checks import CHECKS
+from ducklake_registry.acceptance.cleanup import Cleanup
+from ducklake_registry.acceptance.performance import Latency
+from ducklake_registry.acceptance.results import Acceptance, Result, Verdict
+from ducklake_registry.cluster.execute import Executed
+from ducklake_registry.display.acceptance import acceptance_picture
+from ducklake_registry.display.junit import write_junit
+from ducklake_registry.display.output import plain
+from ducklake_registry.errors import ClusterError, NotFound, RegistryUnreachable, UsageError
+from ducklake_registry.reference import Digest
+from ducklake_registry.reports.volume import Disk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ducklake_registry.acceptance.context import Context
+
+
+class TestContent:
+    @pytest.mark.skipif(platform.system() != "Linux", reason="a program for Linux")
+    def test_the_program_runs_and_ends_well(self, tmp_path: Path) -> None:
+        machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine())
+        if machine is None:
+            pytest.skip("a processor that it is not for")
+        file = tmp_path / "program"
+        file.write_bytes(content.program(machine))
+        file.chmod(0o700)
+        assert subprocess.run([file], check=False, timeout=10).returncode == 0
+
+    @pytest.mark.parametrize(("architecture", "machine"), [("amd64", 62), ("arm64", 183)])
+    def test_the_program_is_whole(self, architecture: str, machine: int) -> None:
+        program = content.program(architecture)
+        entry = int.from_bytes(program[24:32], "little")
+        assert program[:4] == b"\x7fELF"
+        assert int.from_bytes(program[18:20], "little") == machine
+        assert entry - 0x400000 == 64 + 56
+        assert int.from_bytes(program[96:104], "little") == len(program)
+
+    def test_images_differ_by_their_text_alone(self) -> None:
+        assert content.image("a") == content.image("a")
+        assert content.image("a").manifest.digest != content.image("b").manifest.digest
+
+    def test_noise_is_the_same_wherever_it_is_read_from(self) -> None:
+        noise = content.Noise(3 * 1024 * 1024 + 5)
+        whole = b"".join(noise.pieces(0, noise.size))
+        assert len(whole) == noise.size
+        assert b"".join(noise.pieces(1000, 2_000_000)) == whole[1000:2_000_000]
+        assert noise.digest() == Digest.of(whole)
+
+
+class TestCleanup:
+    def test_the_last_is_removed_first_and_errors_do_not_stop_it(self) -> None:
+        order: list[str] = []
+
+        def remove(name: str, error: Exception | None = None) -> Callable[[], None]:
+            def work() -> None:
+                order.append(name)
+                if error:
+                    raise error
+
+            return work
+
+        with Cleanup() as cleanup:
+            cleanup.add("one", remove("one"))
+            cleanup.add("two", remove("two", ClusterError("no")))
+            cleanup.add("three", remove("three", NotFound("gone")))
+        assert order == ["three", "two", "one"]
+        assert cleanup.left_behind == ["two: no"]
+
+    def test_who_does_not_answer_is_asked_once(self) -> None:
+        asked: list[int] = []
+
+        def silent() -> None:
+            asked.append(1)
+            raise RegistryUnreachable("no answer")
+
+        with Cleanup() as cleanup:
+            cleanup.add("one", silent)
+            cleanup.add("pod", lambda: asked.append(2), "cluster")
+            cleanup.add("two", silent)
+        assert asked == [1, 2]
+        assert len(cleanup.left_behind) == 2
+
+    def test_a_further_ctrl_c_does_not_stop_it(self) -> None:
+        removed: list[str] = []
+        turns = iter([KeyboardInterrupt()])
+
+        def interrupted() -> None:
+            for error in turns:
+                raise error
+            removed.append("two")
+
+        cleanup = Cleanup()
+        cleanup.add("one", lambda: removed.append("one"))
+        cleanup.add("two", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            cleanup.unwind()
+        assert removed == ["two", "one"]
+
+
+class TestSelection:
+    def test_of_categories_and_checks(self) -> None:
+        chosen = runner.select(CHECKS, [Category.TAGS, Category.PERFORMANCE], ["tags/p*", "performance"])
+        assert [each.path for each in chosen] == ["tags/lists", "tags/moves", "tags/unknown", "tags/deletes"]
+
+    def test_every_check_has_a_name_of_its_own(self) -> None:
+        assert len({each.path for each in CHECKS}) == len(CHECKS)
+        assert {each.category for each in CHECKS} == set(Category)
+
+
+def test_percentiles_are_by_nearest_rank() -> None:
+    found = Latency.of([n / 1000 for n in range(100, 0, -1)], took=2.0)
+    assert (found.p50, found.p95, found.p99, found.rate) == (0.050, 0.095, 0.099, 50)
+
+
+FOUND = Acceptance.of(
+    "localhost:5000",
+    datetime(2026, 1, 2, tzinfo=UTC),
+    1.5,
+    (
+        Result(Category.HEALTH, "api", Verdict.PASSED, 0.004, "200"),
+        Result(Category.TAGS, "lists", Verdict.FAILED, 0.2, "said \x00 [red] 500", "log in"),
+        Result(Category.TAGS, "pages", Verdict.UNSUPPORTED, 0.2, "no pages"),
+        Result(
+            Category.PERFORMANCE,
+            "ping-1",
+            Verdict.PASSED,
+            2,
+            "p50",
+            None,
+            {"p50_seconds": 0.2},
+            {"p50_seconds": 0.1},
+        ),
+        Result(Category.IMAGES, "pod", Verdict.SKIPPED, 0, "no cluster"),
+    ),
+    ("an image: no answer",),
+)
+
+
+class TestResults:
+    def test_say_it_in_words_and_not_by_colour_alone(self) -> None:
+        console = Console(width=80, no_color=True, force_terminal=False)
+        with console.capture() as capture:
+            console.print(acceptance_picture(FOUND))
+        text = capture.get()
+        for words in ("✓ passed", "✗ failed", "○ unsupported", "- skipped", "hint: log in", "p50 +100%"):
+            assert words in text
+        assert "[red] 500" in text
+        assert "Not removed\n  an image: no answer" in text
+        assert "✗ localhost:5000: 2 passed, 1 failed, 1 skipped, 1 unsupported, in 1.5s" in text
+
+    def test_skipped_alone_is_not_accepted(self) -> None:
+        only = tuple(each for each in FOUND.results if each.verdict is Verdict.SKIPPED)
+        assert not Acceptance.of("x", FOUND.started, 1, only, ()).accepted
+
+    def test_are_a_baseline_for_the_next(self, tmp_path: Path) -> None:
+        file = tmp_path / "earlier.json"
+        file.write_text(json.dumps(plain(FOUND)))
+        assert read_baseline(file)["performance/ping-1"] == {"p50_seconds": 0.2}
+        assert read_baseline(None) == {}
+
+    def test_that_cannot_be_written_are_a_users_error(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="cannot write"):
+            write_junit(FOUND, tmp_path / "no" / "folder.xml")
+        write_junit(FOUND, file := tmp_path / "file.xml")
+        assert "unsupported: no pages" in file.read_text()
+
+
+MOUNT = {"name": "storage", "mountPath": "/var/lib/registry"}
+GOOD_MOUNTS = "/dev/sda1 /var/lib/registry ext4 rw,relatime 0 0\n"
+
+
+@dataclass
+class Pod:
+    """A Site with a pod of our making; programs that run in it say what they are told to."""
+
+    volume: dict[str, Any] | None = None
+    claim: dict[str, Any] | None = None
+    said: dict[str, Executed] = field(default_factory=dict)
+    namespace: str = "storage"
+
+    @property
+    def cluster(self) -> Pod:
+        return self
+
+    def get(self, *_: object) -> dict[str, Any] | None:
+        return self.claim
+
+    def pod(self) -> dict[str, Any]:
+        volumes = [{"name": "storage", **self.volume}] if self.volume else []
+        return {"spec": {"containers": [{"volumeMounts": [MOUNT]}], "volumes": volumes}}
+
+    def run(self, *argv: str) -> Executed:
+        return self.said.get(argv[0], Executed("", "", 0))
+
+
+@dataclass
+class Around:
+    """A Context with such a pod."""
+
+    site: Pod
+    cleanup: Cleanup = field(default_factory=Cleanup)
+    run: str = "0"
+
+    def needs_site(self) -> Pod:
+        return self.site
+
+
+def around(**pod: Any) -> Context:
+    return cast("Context", Around(Pod(**pod)))
+
+
+class TestStorage:
+    def test_of_a_bound_claim_passes(self) -> None:
+        bound = {
+            "spec": {"storageClassName": "standard"},
+            "status": {"phase": "Bound", "capacity": {"storage": "10Gi"}},
+        }
+        volume = {"persistentVolumeClaim": {"claimName": "registry-storage"}}
+        assert "10Gi of class standard" in storage.claim(around(volume=volume, claim=bound)).text
+
+    @pytest.mark.parametrize(
+        ("pod", "words"),
+        [
+            ({"volume": {"emptyDir": {}}}, "emptyDir: its images are lost with the pod"),
+            ({}, "no volume at all"),
+            ({"volume": {"persistentVolumeClaim": {"claimName": "c"}}}, "the claim c is not there"),
+            (
+                {
+                    "volume": {"persistentVolumeClaim": {"claimName": "c"}},
+                    "claim": {"spec": {}, "status": {"phase": "Lost"}},
+                },
+                "the claim c is Lost",
+            ),
+        ],
+    )
+    def test_that_does_not_last_fails(self, pod: dict[str, Any], words: str) -> None:
+        with pytest.raises(CheckFailed, match=words):
+            storage.claim(around(**pod))
+
+    @pytest.mark.parametrize(
+        ("said", "words"),
+        [
+            ({"cat": Executed("overlay / overlay rw 0 0\n", "", 0)}, "nothing is mounted"),
+            ({"cat": Executed(GOOD_MOUNTS.replace("rw", "ro"), "", 0)}, "mounted read-only"),
+            (
+                {"cat": Executed(GOOD_MOUNTS, "", 0), "touch": Executed("", "touch: Permission denied", 1)},
+                "cannot write there: touch: Permission denied",
+            ),
+        ],
+    )
+    def test_that_cannot_be_written_to_fails(self, said: dict[str, Executed], words: str) -> None:
+        with pytest.raises(CheckFailed, match=words):
+            storage.mount(around(said=said))
+
+    def test_that_can_be_written_to_passes(self) -> None:
+        said = {"cat": Executed(GOOD_MOUNTS, "", 0), "id": Executed("1000\n", "", 0)}
+        assert storage.mount(around(said=said)).text == "ext4 at /var/lib/registry, written to by user 1000"
+
+    def test_that_is_full_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(storage, "stored", lambda *_: 2**30)
+        monkeypatch.setattr(storage, "disk", lambda *_: Disk(100 * 2**30, 2 * 2**30))
+        with pytest.raises(
+            CheckFailed, match=r"the volume is full: 1,024\.0 MiB stored, 2,048 of 102,400 MiB free"
+        ):
+            storage.use(around())
+
+    def test_is_not_restarted_unasked(self) -> None:
+        context = around()
+        vars(context)["disruptive"] = False
+        with pytest.raises(CheckSkipped, match="--disruptive"):
+            storage.restart(context)
