@@ -81,7 +81,7 @@ def destroy_kind(
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Delete that cluster with all that is in it, the images too.
+    """Delete that cluster, with all images in it.
 
     Example: dlr destroy-kind --yes
     """

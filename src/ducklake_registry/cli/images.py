@@ -48,7 +48,7 @@ def build_and_push(
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Build an image from a folder, and push it to the registry.
+    """Build an image from a folder, and push it.
 
     Without --tag its tag is git's: v1.2.3 if the commit has that tag, else the commit's short hash; with -dirty
     if anything differs from the commit. On a registry of this machine it is `latest` too. What was pushed is
@@ -104,7 +104,7 @@ def pull_from_registry(
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Pull an image from the registry into the engine, checked against the registry's digest.
+    """Pull an image into the engine, its digest verified.
 
     Without a tag it is `latest`. It gets its name without the registry too, as if it had been built here.
 
@@ -169,7 +169,9 @@ def list_registry_images(
     output: options.ListOutput = ListFormat.TABLE,
     quiet: options.Quiet = False,
 ) -> None:
-    """List the images in the registry: repository, tag, digest, size, platforms, time of creation.
+    """List the images in the registry.
+
+    Repository, tag, digest, size, platforms and time of creation.
 
     Sizes count each blob once, also where images share it. What cannot be read is listed with its problem,
     and the exit code is then 1.
@@ -198,7 +200,9 @@ def inspect(
     raw: Annotated[bool, typer.Option("--raw", envvar="DLR_RAW", help="The manifest's own bytes.")] = False,
     output: options.Output = OutputFormat.TABLE,
 ) -> None:
-    """Show an image from near: manifest, platforms, config, layers with what made them, referrers.
+    """Show one image from near.
+
+    Manifest, platforms, config, layers with what made them, and referrers.
 
     Example: dlr inspect team/app:v1 --platform linux/arm64
     """
@@ -233,7 +237,9 @@ def delete_image(
     dry_run: options.DryRun = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Delete images from the registry, with all their tags; what would go is shown first.
+    """Show what of an image would go, then delete it.
+
+    A digest goes with all its tags.
 
     Example: dlr delete-image team/app:v1 --dry-run
     """

@@ -46,7 +46,7 @@ def deploy_registry(
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Deploy the registry to a cluster, or update the one there.
+    """Deploy the registry to a cluster, or update it.
 
     With --dry-run it shows, object by object, what would change on the cluster.
 
@@ -85,7 +85,7 @@ def clean_registry(
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Remove the registry; its images stay unless they are to go.
+    """Remove the registry; images stay unless told to go.
 
     Example: dlr clean-registry --yes
     """
@@ -117,7 +117,7 @@ def registry_status(
     watch: options.Watch = False,
     output: options.Output = OutputFormat.TABLE,
 ) -> None:
-    """Show whether the registry is healthy, and if not, why.
+    """Show whether the registry is healthy, or why not.
 
     The exit code is 1 when it is not, and the last line says what to do.
 
@@ -159,7 +159,9 @@ def test_registry(
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Prove that a registry works, with images of its own making; the exit code is 1 if it does not.
+    """Prove that a registry works, check by check.
+
+    It uses images of its own making and removes them again; the exit code is 1 when a check fails.
 
     All that it puts into the registry, the cluster and the engine is removed again.
 
@@ -230,9 +232,9 @@ def port_forward(
     kubeconfig: options.KubeconfigFiles = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Lead a local port to the registry, through the API server.
+    """Lead a local port to the registry.
 
-    For clusters whose node port cannot be reached; it works until Ctrl-C.
+    Through the API server, for clusters whose node port cannot be reached; it works until Ctrl-C.
 
     Example: dlr port-forward --context production --port 5001
     """

@@ -30,7 +30,9 @@ def save(
     output: options.Output = OutputFormat.TABLE,
     quiet: options.Quiet = False,
 ) -> None:
-    """Save an image into an OCI image layout, a folder or a tar archive that `docker load` reads too.
+    """Save an image into a folder or a tar archive.
+
+    An OCI image layout; an archive of one platform is one that `docker load` reads too.
 
     Run it again after an interruption: what is there with the right digest is not moved again.
 
@@ -53,7 +55,9 @@ def load(
     output: options.Output = OutputFormat.TABLE,
     quiet: options.Quiet = False,
 ) -> None:
-    """Load an image into the registry: from an OCI image layout, or from what `docker save` of any age wrote.
+    """Load an image into the registry.
+
+    From an OCI image layout, folder or tar, or from what `docker save` of any age wrote.
 
     No engine is needed. An archive may be compressed with gzip, bzip2 or xz.
 
