@@ -80,6 +80,8 @@ def test_the_users_kubeconfig_keeps_what_was_in_it(environment: Environment) -> 
 
 
 def test_a_second_run_changes_nothing(environment: Environment) -> None:
+    first = environment.run_dlr("deploy-kind")  # other tests may have taken fields over, with kubectl
+    assert first.returncode == 0, first.stderr
     before = _versions(environment)
     done = environment.run_dlr("deploy-kind")
     assert done.returncode == 0, done.stderr
