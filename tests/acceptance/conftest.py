@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["folder", "plain", "release", "with_password"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def newest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRegistry]:
     """The release that can do most, to be broken; what faults leave behind in it is of no interest."""
     if programs.find_program("3.1") is None:

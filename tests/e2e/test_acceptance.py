@@ -91,7 +91,9 @@ def patched(environment: Environment, what: str, change: str, back: str) -> Iter
         yield
     finally:
         environment.kubectl(*words, back)
-        _settle(environment)
+        # It takes the fields over again, and waits until the registry answers.
+        done = environment.run_dlr("deploy-kind")
+        assert done.returncode == 0, done.stderr
 
 
 def _settle(environment: Environment) -> None:
