@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
+import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -75,6 +77,7 @@ def test_a_service_that_leads_nowhere_is_found(environment: Environment) -> None
     with patched(
         environment, "service/docker-registry-nodeport", change, change.replace("nobody", "docker-registry")
     ):
+        _wait_until_unreachable(environment)
         status, found = results(environment, "--exclude", "performance")
 
     assert status == 1
@@ -98,3 +101,16 @@ def patched(environment: Environment, what: str, change: str, back: str) -> Iter
 
 def _settle(environment: Environment) -> None:
     environment.kubectl("--namespace", "storage", "rollout", "status", "deployment/docker-registry")
+
+
+def _wait_until_unreachable(environment: Environment) -> None:
+    """The nodes' proxies follow a change of a service a moment later, and all at their own time."""
+    end, failures = time.monotonic() + 60, 0
+    while failures < 5:
+        assert time.monotonic() < end
+        try:
+            with urllib.request.urlopen(f"http://{environment.registry}/v2/", timeout=5):
+                failures = 0
+        except OSError:
+            failures += 1
+        time.sleep(0.2)
