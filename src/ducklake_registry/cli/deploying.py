@@ -45,7 +45,7 @@ def _listed(spec: ImageSpec, tags: Sequence[str], workshop: Workshop, *, build: 
     names = spec.names(tags, Destination.LOCAL)
     if build:
         return workshop.plan_push(spec, names)
-    return FoundImage(workshop.client, names, "build it: leave --no-build out")
+    return FoundImage(workshop.client, names, "leave --no-build out, or name one that is there, like --tag latest")
 
 
 @contextmanager
