@@ -9,6 +9,7 @@ see_to_extras() {
     see_to_programs registry versitygw
   want 'skopeo' "$(advice skopeo)" see_to_command skopeo skopeo
   want 'htpasswd' "$(advice httpd apache2-utils)" see_to_command htpasswd apache2-utils
+  want 'chromium' "$(advice chromium)" see_to_command chromium chromium
   want 'shellcheck' "$(advice shellcheck)" see_to_command shellcheck shellcheck
   want 'kubectl' "$(advice kubectl kubernetes-client)" see_to_kubectl
   want 'docker-registry 2.8' "Debian's package has it" see_to_docker_registry

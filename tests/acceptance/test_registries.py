@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ducklake_registry.acceptance import runner
+from ducklake_registry.acceptance.baseline import Baseline
 from ducklake_registry.acceptance.check import Category, Check, CheckFailed, Evidence
 from ducklake_registry.acceptance.checks import CHECKS
 from ducklake_registry.acceptance.context import Context, Limits, working_with
@@ -40,7 +41,7 @@ LOGINS = {"health/login-asked", "health/login-refused", "health/login-accepted"}
 
 def made(client: RegistryClient, around: Surroundings, chosen: Sequence[Check] = CHECKS) -> Acceptance:
     with working_with(client, Deadline(120), Limits(), disruptive=False) as context:
-        return runner.accept(chosen, context, around, {}, silent)
+        return runner.accept(chosen, context, around, Baseline(), silent)
 
 
 def with_verdict(found: Acceptance, verdict: Verdict) -> set[str]:
@@ -121,10 +122,10 @@ class TestNothingStays:
         with plain.client() as client, working_with(client, Deadline(60), Limits(), disruptive=False) as context:
             check = Check(Category.IMAGES, "half", break_off)
             if isinstance(error, CheckFailed):
-                assert not runner.accept([check], context, nowhere, {}, silent).accepted
+                assert not runner.accept([check], context, nowhere, Baseline(), silent).accepted
             else:
                 with pytest.raises(type(error)):
-                    runner.accept([check], context, nowhere, {}, silent)
+                    runner.accept([check], context, nowhere, Baseline(), silent)
 
         assert len(filed) > 3
         assert links(plain) == []
@@ -165,8 +166,8 @@ def test_a_registry_that_goes_away_is_not_waited_for_again_and_again(nowhere: Su
     with gone.client() as client:
         found = made(client, nowhere)
 
-    assert [each.verdict for each in found.results[:2]] == [Verdict.FAILED, Verdict.SKIPPED]
-    assert {each.verdict for each in found.results[2:]} == {Verdict.SKIPPED}
+    assert with_verdict(found, Verdict.FAILED) == {"health/api"}
+    assert with_verdict(found, Verdict.PASSED) == set()
     assert "cannot reach" in found.results[-1].evidence
     assert not found.accepted
 
@@ -197,7 +198,7 @@ def test_a_list_of_referrers_that_is_right_passes(plain: RunningRegistry, attemp
 def test_time_that_is_over_fails_what_is_left(plain: RunningRegistry, nowhere: Surroundings) -> None:
     with plain.client() as client, working_with(client, Deadline(60), Limits(), disruptive=False) as context:
         late = replace(context, deadline=Deadline(0.0))
-        found = runner.accept(CHECKS[:3], late, nowhere, {}, silent)
+        found = runner.accept(CHECKS[:3], late, nowhere, Baseline(), silent)
 
     assert {each.verdict for each in found.results} == {Verdict.FAILED}
     assert not found.accepted

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,6 +17,8 @@ from ducklake_registry.acceptance.baseline import read_baseline
 from ducklake_registry.acceptance.check import Category, CheckFailed, CheckSkipped
 from ducklake_registry.acceptance.checks import CHECKS
 from ducklake_registry.acceptance.cleanup import Cleanup
+from ducklake_registry.acceptance.context import Limits
+from ducklake_registry.acceptance.facts import Environment
 from ducklake_registry.acceptance.performance import Latency
 from ducklake_registry.acceptance.results import Acceptance, Result, Verdict
 from ducklake_registry.cluster.execute import Executed
@@ -131,7 +133,10 @@ def test_percentiles_are_by_nearest_rank() -> None:
     assert (found.p50, found.p95, found.p99, found.rate) == (0.050, 0.095, 0.099, 50)
 
 
-FOUND = Acceptance.of(
+ENVIRONMENT = Environment(
+    "http://localhost:5000", "distribution v3.1.2", None, None, None, (), None, "0.1.0", "Python on Linux"
+)
+FOUND = Acceptance(
     "localhost:5000",
     datetime(2026, 1, 2, tzinfo=UTC),
     1.5,
@@ -152,6 +157,9 @@ FOUND = Acceptance.of(
         Result(Category.IMAGES, "pod", Verdict.SKIPPED, 0, "no cluster"),
     ),
     ("an image: no answer",),
+    Limits(),
+    "2026-01-01T00:00:00Z",
+    ENVIRONMENT,
 )
 
 
@@ -169,13 +177,15 @@ class TestResults:
 
     def test_skipped_alone_is_not_accepted(self) -> None:
         only = tuple(each for each in FOUND.results if each.verdict is Verdict.SKIPPED)
-        assert not Acceptance.of("x", FOUND.started, 1, only, ()).accepted
+        assert not replace(FOUND, results=only).accepted
 
     def test_are_a_baseline_for_the_next(self, tmp_path: Path) -> None:
         file = tmp_path / "earlier.json"
         file.write_text(json.dumps(plain(FOUND)))
-        assert read_baseline(file)["performance/ping-1"] == {"p50_seconds": 0.2}
-        assert read_baseline(None) == {}
+        earlier = read_baseline(file)
+        assert earlier.measured["performance/ping-1"] == {"p50_seconds": 0.2}
+        assert earlier.started == "2026-01-02T00:00:00Z"
+        assert read_baseline(None).measured == {}
 
     def test_that_cannot_be_written_are_a_users_error(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="cannot write"):
