@@ -69,6 +69,12 @@ class Check:
     run: Callable[[Context], Evidence]
 
     @property
+    def about(self) -> str:
+        """What has to be so, in a sentence."""
+        said = getattr(self.run, "func", self.run).__doc__ or ""
+        return " ".join(said.partition(" Source:")[0].split())
+
+    @property
     def path(self) -> str:
         """Its name with its category's, like "tags/pages"."""
         return f"{self.category}/{self.name}"

@@ -70,7 +70,7 @@ Question = tuple[str, str]
 
 
 def latency(question: Question, in_flight: int, context: Context) -> Evidence:
-    """Ask the same thing many times, so many at once; every answer must be right."""
+    """Each of many requests, so many at once, is answered right, and within the limit if there is one."""
     repository, tag = context.repository("performance"), context.tag()
     context.push_new(repository, "measured", tag)
     method, rest = question[0], question[1].format(tag=tag)

@@ -185,6 +185,12 @@ Baseline = Annotated[
 Junit = Annotated[
     Path | None, typer.Option(envvar="DLR_JUNIT", metavar="FILE", help="Write the results for CI systems too.")
 ]
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="DLR_REPORT", metavar="FILE", help="Write a page for people too (HTML), with plots of the timings."
+    ),
+]
 ListOutput = Annotated[
     ListFormat,
     typer.Option("--output", "-o", envvar="DLR_OUTPUT", help="For people, or for machines; jsonl as it comes."),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from ducklake_registry.errors import ClusterError, ClusterUnreachable, UsageError
-from ducklake_registry.replacing import FOR_ME, replacing
+from ducklake_registry.replacing import FOR_ME, Replacement
 from ducklake_registry.waiting import Deadline, NotYet, wait_for
 
 if TYPE_CHECKING:
@@ -159,8 +159,8 @@ def _changing(path: Path) -> Iterator[None]:
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    with replacing(path, FOR_ME) as file:
-        yaml.safe_dump(content, file, sort_keys=False, encoding="utf-8")
+    with Replacement.of(path, FOR_ME) as file:
+        file.keep(yaml.safe_dump(content, sort_keys=False, encoding="utf-8"))
 
 
 def _no_kubeconfig(path: Path) -> ClusterUnreachable:
