@@ -28,6 +28,8 @@ from ducklake_registry.display.output import plain
 from ducklake_registry.errors import ClusterError, NotFound, RegistryUnreachable
 from ducklake_registry.reference import Digest
 from ducklake_registry.reports.volume import Disk
+from tests.acceptance import test_faults, test_surroundings
+from tests.e2e import faults as broken_sites
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,6 +124,11 @@ class TestSelection:
     def test_of_categories_and_checks(self) -> None:
         chosen = runner.select(CHECKS, [Category.TAGS, Category.PERFORMANCE], ["tags/p*", "performance"])
         assert [each.path for each in chosen] == ["tags/lists", "tags/moves", "tags/unknown", "tags/deletes"]
+
+    def test_every_check_has_been_made_to_fail(self) -> None:
+        """A check that no fault has broken proves nothing: a new one needs a line in one of these tables."""
+        broken = test_faults.BROKEN_CHECKS | test_surroundings.BROKEN_CHECKS | broken_sites.BROKEN_CHECKS
+        assert broken == {each.path for each in CHECKS}
 
     def test_every_check_has_a_name_of_its_own(self) -> None:
         assert len({each.path for each in CHECKS}) == len(CHECKS)
