@@ -109,6 +109,7 @@ def test_a_network_that_is_cut_in_between_ends_it_soon(environment: Environment)
     left = {each.partition(":")[0].partition("@")[0] for each in found["left_behind"]}
     assert left <= {"dlr-acceptance/site", "dlr-acceptance/tags-many", "dlr-acceptance/tags-moves"}
     assert results(environment, "--category", "tags")[0] == 0
+    in_registry(environment, "rm", "-r", "/var/lib/registry/docker/registry/v2/repositories/dlr-acceptance")
 
 
 @contextlib.contextmanager

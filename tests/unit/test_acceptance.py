@@ -17,7 +17,7 @@ from ducklake_registry.acceptance.baseline import read_baseline
 from ducklake_registry.acceptance.check import Category, CheckFailed, CheckSkipped
 from ducklake_registry.acceptance.checks import CHECKS
 from ducklake_registry.acceptance.cleanup import Cleanup
-from ducklake_registry.acceptance.context import Limits
+from ducklake_registry.acceptance.context import Context, Limits
 from ducklake_registry.acceptance.facts import Environment
 from ducklake_registry.acceptance.performance import Latency
 from ducklake_registry.acceptance.results import Acceptance, Result, Verdict
@@ -28,6 +28,7 @@ from ducklake_registry.display.output import plain
 from ducklake_registry.errors import ClusterError, NotFound, RegistryUnreachable
 from ducklake_registry.reference import Digest
 from ducklake_registry.reports.volume import Disk
+from ducklake_registry.waiting import Deadline
 from tests.acceptance import test_faults, test_surroundings
 from tests.e2e import faults as broken_sites
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from ducklake_registry.acceptance.context import Context
+    from ducklake_registry.registry import RegistryClient
 
 
 class TestContent:
@@ -102,6 +103,13 @@ class TestCleanup:
             cleanup.add("two", silent)
         assert asked == [1, 2]
         assert len(cleanup.left_behind) == 2
+
+    def test_is_patient_until_patience_was_of_no_use(self) -> None:
+        once, patient = cast("RegistryClient", "once"), cast("RegistryClient", "patient")
+        context = Context(once, patient, Cleanup(), Deadline(1))
+        assert context.remover == patient
+        context.cleanup.left_behind.append("a blob: failed with status 500 (tried 8 times)")
+        assert context.remover == once
 
     def test_a_further_ctrl_c_does_not_stop_it(self) -> None:
         removed: list[str] = []

@@ -226,5 +226,5 @@ def _removed_from(context: Context, docker: Engine, name: str) -> None:
 
 def _delete_tagged(context: Context, repository: str, tag: str) -> None:
     """Delete what a tag leads to: the engine decides about its digest."""
-    digest = context.patient.head_manifest(repository, tag).digest
-    context.patient.delete_manifest(repository, digest)
+    digest = context.remover.head_manifest(repository, tag).digest
+    context.remover.delete_manifest(repository, digest)
