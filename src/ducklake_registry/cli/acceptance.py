@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from ducklake_registry.cli import acceptance_options as own
 from ducklake_registry.cli import options
 from ducklake_registry.cli.connection import Connection, connected
 from ducklake_registry.display.output import OutputFormat
@@ -25,14 +26,14 @@ ANSWER_SECONDS = 30.0
 @connected
 def test_registry(
     connection: Connection,
-    category: options.Categories = None,
-    exclude: options.Exclude = None,
-    disruptive: options.Disruptive = False,
-    max_p95: options.MaxP95 = None,
-    min_throughput: options.MinThroughput = None,
-    baseline: options.Baseline = None,
-    junit: options.Junit = None,
-    report: options.Report = None,
+    category: own.Categories = None,
+    exclude: own.Exclude = None,
+    disruptive: own.Disruptive = False,
+    max_p95: own.MaxP95 = None,
+    min_throughput: own.MinThroughput = None,
+    baseline: own.Baseline = None,
+    junit: own.Junit = None,
+    report: own.Report = None,
     namespace: options.Namespace = "storage",
     context: options.Context = None,
     kubeconfig: options.KubeconfigFiles = None,
