@@ -64,6 +64,9 @@ lint: $(CHECKS) ## The checks that run nothing: style, types, layers, shell scri
 docs: $(CHECKS) ## Write the generated pages of docs/ anew
 	$(VENV)/bin/python scripts/docs.py
 
+reliability: $(CHECKS) ## Break things many times, and write docs/reliability.md (an hour; it goes on where it was)
+	$(VENV)/bin/python -m scripts.reliability $(ARGS)
+
 clean: ## Remove .venv, caches and what builds left; no cluster, image or engine
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} + 2> /dev/null || true
@@ -71,4 +74,4 @@ clean: ## Remove .venv, caches and what builds left; no cluster, image or engine
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: deploy-kind $(SHIMS) install test lint docs clean help
+.PHONY: deploy-kind $(SHIMS) install test lint docs reliability clean help

@@ -28,15 +28,19 @@ def one_line(text: str) -> str:
 
 def printable_data(value: T) -> T:
     """Return data whose plain texts, however deep within, are printable; what is so already stays the same."""
-    made: Any = value
-    if type(value) is str:  # those of more special types were checked when they were made
-        made = printable(value)
-    elif isinstance(value, dict):
-        made = {printable_data(key): printable_data(each) for key, each in value.items()}
-    elif isinstance(value, list | tuple):
-        made = type(value)(map(printable_data, value))
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        changed = {name: new for name, each in fields.items() if (new := printable_data(each)) != each}
-        made = dataclasses.replace(value, **changed) if changed else value
+    made: T = _printable_data(value)
     return made
+
+
+def _printable_data(value: Any) -> Any:
+    if type(value) is str:  # those of more special types were checked when they were made
+        return printable(value)
+    if isinstance(value, dict):
+        return {_printable_data(key): _printable_data(each) for key, each in value.items()}
+    if type(value) in {list, tuple}:
+        return type(value)(map(_printable_data, value))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        changed = {name: new for name, each in fields.items() if (new := _printable_data(each)) != each}
+        return dataclasses.replace(value, **changed) if changed else value
+    return value

@@ -7,6 +7,7 @@ all that stands before the parsing too. Commands are run as they are typed, with
 from __future__ import annotations
 
 import io
+import json
 import re
 import shutil
 import sys
@@ -15,18 +16,11 @@ import traceback
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cache, partial
-from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import typer
-
-from tests.registry import programs
-from tests.registry.images import push_image, push_index
-from tests.reliability.answering import answering
-from tests.reliability.experiment import Outcome
-from tests.reliability.mutations import broken
 
 from ducklake_registry.cli.main import app
 from ducklake_registry.display.deletion import deletion
@@ -37,9 +31,15 @@ from ducklake_registry.registry import RegistryClient
 from ducklake_registry.registry.retry import Retry
 from ducklake_registry.step import silent
 from ducklake_registry.workflows.delete_images import DeleteImages
+from tests.registry import programs
+from tests.registry.images import push_image, push_index
+from tests.reliability.answering import answering
+from tests.reliability.experiment import Outcome
+from tests.reliability.mutations import broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.reliability.answering import Answering
     from tests.reliability.experiment import Plan
@@ -127,7 +127,7 @@ def _surroundings(folder: Path, host: str) -> dict[str, str]:
         "DLR_REGISTRY": f"http://{host}",
         "DLR_TIMEOUT": f"{_TIMEOUT}s",
         "DLR_CACHE_DIR": str(folder / "cache"),
-        "DOCKER_AUTH_CONFIG": '{"auths": {"%s": {"auth": "YTpi"}}}' % host,
+        "DOCKER_AUTH_CONFIG": json.dumps({"auths": {host: {"auth": "YTpi"}}}),
     }
 
 
@@ -151,9 +151,7 @@ def _recorded(server: Answering, registry: str, name: str, work: Callable[[], bo
     return _Operation(name, work, tuple(dict.fromkeys(server.asked)))
 
 
-def _try(
-    server: Answering, operations: list[_Operation], random: Random, outcome: Outcome, case: str
-) -> None:
+def _try(server: Answering, operations: list[_Operation], random: Random, outcome: Outcome, case: str) -> None:
     """Run one operation against broken answers, and note how it ends."""
     operation = random.choice(operations)
     server.broken = broken(server.world, operation.targets, random)
@@ -187,7 +185,10 @@ def _where(thread: threading.Thread) -> str:
 
 
 def _command(files: Path, words: tuple[str, ...], folder: Path) -> bool:
-    """Run a command and tell whether it ended well; what it shows must be what a terminal can show, and its error one line."""
+    """Run a command and tell whether it ended well.
+
+    What it shows must be what a terminal can show, and its error one line with at most a hint.
+    """
     shutil.rmtree(files, ignore_errors=True)
     files.mkdir()
     given = [str(folder / word) if word == _LEFT else word.format(folder=files) for word in words]

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - lists of things that are not to be read line by line
 """Ways to break an answer: its JSON, its headers, its status, its framing, its bytes.
 
 Every choice comes from the given generator, so that a case can be made again from its seed and number.
@@ -6,13 +7,13 @@ Every choice comes from the given generator, so that a case can be made again fr
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tests.reliability.world import Answered, Asked, World, resealed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from random import Random
 
 NASTY_TEXTS = (
@@ -79,7 +80,9 @@ def broken(world: World, targets: tuple[Asked, ...], random: Random) -> Broken:
 def whole(answer: Answered, *, is_head: bool = False) -> bytes:
     """Write an answer as HTTP/1.1."""
     lines = [f"HTTP/1.1 {answer.status} Any", *(f"{name}: {value}" for name, value in answer.headers)]
-    if not is_head and not any(name.lower() in {"content-length", "transfer-encoding"} for name, _ in answer.headers):
+    if not is_head and not any(
+        name.lower() in {"content-length", "transfer-encoding"} for name, _ in answer.headers
+    ):
         lines.append(f"Content-Length: {len(answer.body)}")
     head = "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogatepass")
     return head if is_head else head + answer.body
