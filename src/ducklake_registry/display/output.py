@@ -84,6 +84,8 @@ def write_plain(value: Any, form: OutputFormat) -> None:
         import yaml
 
         text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
+        if _TO_ESCAPE.search(text):
+            text = yaml.safe_dump(value, sort_keys=False)
     sys.stdout.write(text)
     sys.stdout.flush()
 
