@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import re
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 Headers = tuple[tuple[str, str], ...]
 
+_DIGEST = re.compile("sha256:[0-9a-f]{64}")
 _DROPPED = frozenset({"date", "content-length", "transfer-encoding", "connection"})
 
 
@@ -72,7 +74,7 @@ def resealed(world: World, asked: Asked, body: bytes) -> World:
     """Return a world in which one answer has another body, and every digest is right again."""
     was = world[asked]
     world = {**world, asked: replace(was, body=body)}
-    pending = [(was.digest, body)] if was.digest else []
+    pending = [(was.digest, body)] if _is_sealed(asked, was) else []
     while pending:
         old, content = pending.pop()
         new = f"sha256:{hashlib.sha256(content).hexdigest()}"
@@ -89,7 +91,7 @@ def resealed(world: World, asked: Asked, body: bytes) -> World:
 
 
 def _is_sealed(asked: Asked, answer: Answered) -> bool:
-    return asked.method == "GET" and answer.status == HTTPStatus.OK and bool(answer.digest)
+    return asked.method == "GET" and answer.status == HTTPStatus.OK and bool(_DIGEST.fullmatch(answer.digest))
 
 
 def _is_stale(asked: Asked, answer: Answered) -> bool:
