@@ -32,8 +32,12 @@ def _program() -> None:
         pytest.skip("no program of distribution 3.1 here")
 
 
-@pytest.mark.parametrize(("experiment", "count"), [(cuts, 9), (fuzz, 1000), (restarts, 4)])
-def test_nothing_is_lost(experiment: Callable[[Plan], Outcome], count: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("experiment", "count"), [(cuts, 6), (fuzz, 1000), (restarts, 4)])
+def test_nothing_is_lost(
+    experiment: Callable[[Plan], Outcome], count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A push that breaks through the engine is in tests/engine.
+    monkeypatch.setenv("DLR_NO_ENGINE", "1")
     outcome = experiment(Plan(count, SEED, tmp_path))
 
     assert outcome.lost == []
