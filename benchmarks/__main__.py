@@ -11,7 +11,7 @@ import argparse
 import os
 import sys
 
-from benchmarks import deploy, engine, growth, list_images, list_tags, standing, startup, transfer
+from benchmarks import deploy, engine, growth, list_images, list_tags, standing, startup, transfer, transports
 from benchmarks.kept import keep, now
 from benchmarks.measure import Benchmark, Measured, Sample, Scale, median, take_turns
 from benchmarks.page import judge, write
@@ -26,6 +26,8 @@ ALL = (
     transfer.SAVE,
     transfer.LOAD,
     engine.BENCHMARK,
+    transports.SMALL,
+    transports.LARGE_BLOB,
 )
 
 

@@ -88,7 +88,7 @@ def main() -> int:
                 console.print({**outcome.tally}, f"{outcome.seconds:.0f} s")
             else:
                 series.add(Result.of(chunk, outcome))
-    if not short and is_complete(series):
+    if (not short and is_complete(series)) or arguments.write:
         PAGE.write_text(page(series), "utf-8")
         console.print(f"written: {PAGE}")
     return int(not good)
@@ -125,6 +125,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=0, help="the number of the first trial")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes side by side, where that goes")
     parser.add_argument("--minutes", type=float, default=600, help="begin no new piece after that")
+    parser.add_argument("--write", action="store_true", help="write the page from what is kept so far")
     parser.add_argument("--anew", action="store_true", help="forget what is kept of the full series")
     return parser.parse_args()
 
