@@ -35,7 +35,7 @@ _HOW = """## Measure it again
     make bench ARGS='--only=list-tags --only=save' # some of it; what is kept of the others stays on the page
     make bench ARGS='--scale=0.05 --rounds=1'      # small, to see whether it works; nothing is kept
 
-Peers that are not there are left out, and the page says so. They come with Go, Debian and pip:
+Peers that are not there are left out, and the page says so. This is how they come:
 
 """
 
@@ -174,6 +174,11 @@ def anchor(title: str) -> str:
     return "".join(each for each in title.lower().replace(" ", "-") if each.isalnum() or each in "-_")
 
 
+def _label(name: str, measured: Measured) -> str:
+    role = measured.roles[name]
+    return name if role is Role.OURS else f"{name} ({role})"
+
+
 def plot(benchmark: Benchmark, measured: Measured) -> None:
     """Draw every sample of every contender, with the median as a bar."""
     import matplotlib as mpl
@@ -188,7 +193,7 @@ def plot(benchmark: Benchmark, measured: Measured) -> None:
         colour = colours[measured.roles[name]]
         axes.barh(place, median(samples), color=colour, alpha=0.55, height=0.6)
         axes.plot([each.seconds for each in samples], [place] * len(samples), "o", color=colour, markersize=4)
-    axes.set_yticks(range(len(rows)), [f"{name} ({measured.roles[name]})" for name, _ in rows])
+    axes.set_yticks(range(len(rows)), [_label(name, measured) for name, _ in rows])
     axes.set(xlabel="seconds; bars are medians, points single runs", xlim=(0, None))
     axes.grid(axis="x", alpha=0.3)
     (DOCS / "pictures").mkdir(parents=True, exist_ok=True)

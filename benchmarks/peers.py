@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ _GO = {
     "oras": "oras.land/oras/cmd/oras@v1.3.6",
 }
 _DEBIAN = ("wrk", "skopeo", "curl")
+_NUMBER = re.compile(r"[0-9]+\.[0-9]+[^\s,]*")
 _SAY = {
     "dlr": ("dlr", "--version"),
     "crane": ("crane", "version"),
@@ -42,6 +44,5 @@ def versions() -> Iterator[str]:
             done = subprocess.run(
                 words, capture_output=True, text=True, env=surroundings(), check=False, timeout=30
             )
-            said = (done.stdout.split() or [""])[-1] if name != "oras" else done.stdout.split("\n")[0].split()[-1]
-            module = _GO.get(name, "")
-            yield f"{name} {module.rpartition('@v')[2] if module else said.removeprefix('v')}"
+            said = _NUMBER.search(done.stdout)
+            yield f"{name} {said[0] if said else 'of an unknown version'}"
