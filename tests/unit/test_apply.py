@@ -100,9 +100,9 @@ def test_what_names_no_namespace_is_in_the_contexts(tmp_path: Path) -> None:
 
 def test_a_status_that_changes_meanwhile_is_no_change_of_ours(tmp_path: Path) -> None:
     path = "/api/v1/namespaces/lake/secrets/s"
-    before = SECRET | {"status": {"ready": 0}, "data": {}}
-    before["metadata"] = SECRET["metadata"] | {"resourceVersion": "1"}  # type: ignore[operator]
-    after = before | {"status": {"ready": 1}, "metadata": before["metadata"] | {"resourceVersion": "2"}}
+    first, second = ({"name": "s", "namespace": "lake", "resourceVersion": version} for version in "12")
+    before = SECRET | {"status": {"ready": 0}, "data": {}, "metadata": first}
+    after = before | {"status": {"ready": 1}, "metadata": second}
     with fake_api() as api:
         api.serve("v1", "Secret", "Namespace")
         api.answers[f"GET {path}"], api.answers[f"PATCH {path}"] = Answer(body=before), Answer(body=after)
