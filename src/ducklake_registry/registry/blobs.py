@@ -21,10 +21,10 @@ class Blobs(Verbs):
     def head_blob(self, repository: str, digest: str) -> Descriptor:
         """Ask for a blob's size without its content. Raises NotFound."""
         call = self._calls.blob("HEAD", repository, digest)
-        length = self._session.send(call).header("content-length")
-        if not length.isdigit():
+        length = self._session.send(call).number("content-length")
+        if length is None:
             raise InvalidAnswer(f"{call.subject}: the registry does not tell its size")
-        return Descriptor(media_types.OCTET_STREAM, Digest(digest), int(length))
+        return Descriptor(media_types.OCTET_STREAM, Digest(digest), length)
 
     def blob(
         self, repository: str, blob: Descriptor | str, *, offset: int = 0, hasher: Hash | None = None

@@ -34,7 +34,7 @@ Progress = Callable[[int], None]
 _AT_ONCE = 1024 * 1024
 # Cancelling is a courtesy; distribution's releases before 3 refuse it to those who may not delete.
 _ANY_REFUSAL = range(400, 600)
-_RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
+_RANGE = re.compile(r"(?:bytes=)?0-([0-9]{1,18})")
 
 
 class Uploaded(StrEnum):
@@ -104,9 +104,8 @@ class Upload:
         if answer.status == HTTPStatus.CREATED:
             return Uploaded.MOUNTED
         self._go_on_at(answer)
-        least = answer.header("oci-chunk-min-length")
-        if self.chunk and least.isdigit():
-            self.chunk = max(self.chunk, int(least))
+        if self.chunk:
+            self.chunk = max(self.chunk, answer.number("oci-chunk-min-length") or 0)
         return None
 
     def run(self) -> None:
