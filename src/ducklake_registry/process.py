@@ -16,7 +16,7 @@ from ducklake_registry.step import silent
 from ducklake_registry.waiting import spoken_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _GRACE = 3.0
 """Seconds between asking a program to end and ending it."""
@@ -46,14 +46,16 @@ def run(
     timeout: float,
     on_line: Callable[[str], None] = silent,
     stdin: str | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> str:
     """Run a program to its end and return its standard output.
 
-    `timeout` is in seconds; `on_line` is called with each line of its standard error as it comes. The program
-    has a process group of its own: whatever ends the wait (its end, the limit, Ctrl-C, an error), all that is
-    left of the group is ended before this returns. Raises CommandMissing, CommandFailed, TimeoutExpired.
+    `timeout` is in seconds; `on_line` is called with each line of its standard error as it comes; `variables` are
+    added to its environment. The program has a process group of its own: whatever ends the wait (its end, the
+    limit, Ctrl-C, an error), all that is left of the group is ended before this returns. Raises CommandMissing,
+    CommandFailed, TimeoutExpired.
     """
-    with _started(argv, stdin) as process:
+    with _started(argv, stdin, variables or {}) as process:
         errors: deque[str] = deque(maxlen=200)
         output: list[str] = []
 
@@ -78,7 +80,9 @@ def run(
 
 
 @contextlib.contextmanager
-def _started(argv: Sequence[str], stdin: str | None) -> Iterator[subprocess.Popen[str]]:
+def _started(
+    argv: Sequence[str], stdin: str | None, variables: Mapping[str, str]
+) -> Iterator[subprocess.Popen[str]]:
     try:
         process = subprocess.Popen(
             argv,
@@ -87,6 +91,7 @@ def _started(argv: Sequence[str], stdin: str | None) -> Iterator[subprocess.Pope
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
+            env=os.environ | variables,
             start_new_session=True,
             # Python's own files are not inherited; the lock on the cluster is meant to be (see lock.py).
             close_fds=False,

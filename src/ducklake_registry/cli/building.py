@@ -85,7 +85,7 @@ def plan(build: BuildImage | None, push: PushImage | None, builder: Builder) -> 
     if not _needs_buildx(build.source, builder):
         return BuildAndPush(build, push) if push else build
     if push:
-        return BuildxPush(push.client, build.names, build.source, build.tell)
+        return BuildxPush(build.engine, push.client, build.names, build.source, push.patience, build.tell)
     if len(build.source.options.platforms) > 1:
         raise UsageError("--build-only for several platforms: the engine keeps an image of one", "name one")
     return BuildxLoad(build.engine, build.names, build.source, build.tell)
