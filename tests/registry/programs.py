@@ -78,8 +78,12 @@ def running(
     tls: dict[str, Any] | None = None,
     port: int | None = None,
     catalog: dict[str, Any] | None = None,
+    room: str | None = None,
 ) -> Iterator[RunningRegistry]:
-    """Run a registry until the block ends, on a free port or a given one; what it logged is in `log`."""
+    """Run a registry until the block ends, on a free port or a given one; what it logged is in `log`.
+
+    With `room` its storage is a file system of its own of that size, which nobody else sees.
+    """
     program = find_program(release)
     assert program, release
     port = port or free_port()
@@ -99,14 +103,23 @@ def running(
     file, log = folder / f"{port}.yml", folder / f"{port}.log"
     file.write_text(yaml.safe_dump(config))
     environ = {**os.environ, "OTEL_TRACES_EXPORTER": "none"}
+    command = [*(_with_room(storage, room) if room else ()), program, "serve", file]
     with log.open("w") as output:
-        process = subprocess.Popen([program, "serve", file], stdout=output, stderr=output, env=environ)
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=environ)
     try:
         _await_answer(process, port, log, tls=tls is not None)
         yield RunningRegistry(release, f"localhost:{port}", storage, ca_file, log)
     finally:
         process.terminate()
         process.wait(10)
+
+
+def _with_room(storage: Path, room: str) -> list[str]:
+    """Words before a command: it gets a mount that goes when it ends."""
+    storage.mkdir(exist_ok=True)
+    who = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    script = f'mount -t tmpfs -o size={room} tmpfs "$0" && exec "$@"'
+    return ["unshare", *who, "--mount", "sh", "-c", script, str(storage)]
 
 
 def _await_answer(process: subprocess.Popen[bytes], port: int, log: Path, *, tls: bool) -> None:
