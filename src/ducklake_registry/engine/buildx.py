@@ -35,9 +35,9 @@ def check_buildx() -> str:
     try:
         return run(["docker", "buildx", "version"], timeout=_CHECK_SECONDS).strip()
     except (CommandFailed, CommandMissing) as error:
-        output = error.output if isinstance(error, CommandFailed) else ""
+        output = error.output.strip() if isinstance(error, CommandFailed) else ""
         raise EngineError(
-            f"`docker buildx` is not here: {_said(output.strip().splitlines(), error.message)}",
+            f"`docker buildx` is not here: {[*output.splitlines(), error.message][0]}",
             "install it (docs.docker.com/go/buildx), or build for one platform with the engine's own builder",
         ) from error
 

@@ -84,6 +84,13 @@ class Engine:
         with translated():
             return str(self._client.version()["Version"])
 
+    def described(self) -> str:
+        """Return what the engine is, such as "Docker 28.2.2" or "Podman 5.4.0"."""
+        with translated():
+            found = self._client.version()
+            names = [str(each.get("Name")) for each in found.get("Components") or ()]
+        return f"{'Podman' if 'Podman Engine' in names else 'Docker'} {found['Version']}"
+
     def image_id(self, reference: str) -> str | None:
         """Return the id ("sha256:…") of the image that the engine has under a name or digest, if it has one."""
         with contextlib.suppress(NotThere), translated():
