@@ -9,6 +9,7 @@ see_to_extras() {
     see_to_programs registry versitygw
   want 'skopeo' "$(advice skopeo)" see_to_command skopeo skopeo
   want 'htpasswd' "$(advice httpd apache2-utils)" see_to_command htpasswd apache2-utils
+  want 'chromium' "$(advice chromium)" see_to_browser
   want 'shellcheck' "$(advice shellcheck)" see_to_command shellcheck shellcheck
   want 'zsh' "$(advice zsh)" see_to_command zsh zsh
   want 'fish' "$(advice fish)" see_to_command fish fish
@@ -16,6 +17,7 @@ see_to_extras() {
   want 'kubectl' "$(advice kubectl kubernetes-client)" see_to_kubectl
   want 'docker-registry 2.8' "Debian's package has it" see_to_docker_registry
   if engine_answers; then see_to_test_images; fi
+  make_room_for_clusters || true
   [[ -z $MISSING ]] || say "missing, so tests that need it are skipped:$MISSING"
 }
 
@@ -33,6 +35,12 @@ see_to_command() { # COMMAND PACKAGE
   has "$1" || { may_install && packages "$2"; }
 }
 
+# Any of the names under which the tests look for it.
+see_to_browser() {
+  has chromium || has chromium-browser || has google-chrome || has google-chrome-stable ||
+    { may_install && packages chromium; }
+}
+
 see_to_kubectl() {
   has kubectl || { may_install && see_to_programs hyperkube && place hyperkube kubectl; }
 }
@@ -48,14 +56,18 @@ see_to_docker_registry() {
 
 unpack_docker_registry() {
   local place=$STATE/docker-registry
-  refresh_packages
-  rm -rf "$place" && mkdir -p "$place"
-  cd "$place"
-  apt-get download -q docker-registry
-  dpkg-deb --extract docker-registry_*.deb tree
-  mv -f tree/usr/bin/docker-registry "$BIN/docker-registry"
-  cd "$STATE" && rm -rf "$place"
+  rm -rf "$place"
+  debian_files "$place" docker-registry
+  mv -f "$place/usr/bin/docker-registry" "$BIN/docker-registry"
+  rm -rf "$place"
 }
+
+# Each node's systemd watches files, and a user may by default watch too few for the nodes of four clusters. The
+# kernel is told until it starts anew.
+make_room_for_clusters() {
+  local limit=/proc/sys/fs/inotify/max_user_instances
+  is_root && [[ $(cat "$limit") -lt 512 ]] && echo 512 > "$limit"
+} 2> /dev/null
 
 see_to_test_images() {
   local image to_make=''

@@ -65,8 +65,30 @@ def free_port() -> int:
         return port
 
 
-@contextmanager
-def running(
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """A registry that can be started on its port and storage, as often as it ends."""
+
+    words: tuple[str | Path, ...]
+    file: Path
+    registry: RunningRegistry
+    port: int
+    tls: bool
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start it and wait until it answers; the log goes on."""
+        environ = {**os.environ, "OTEL_TRACES_EXPORTER": "none"}
+        with self.registry.log.open("a") as output:
+            process = subprocess.Popen(self.words, stdout=output, stderr=output, env=environ)
+        try:
+            _await_answer(process, self.port, self.registry.log, tls=self.tls)
+        except BaseException:
+            _end(process)
+            raise
+        return process
+
+
+def configured(
     release: str,
     folder: Path,
     *,
@@ -79,8 +101,8 @@ def running(
     port: int | None = None,
     catalog: dict[str, Any] | None = None,
     room: str | None = None,
-) -> Iterator[RunningRegistry]:
-    """Run a registry until the block ends, on a free port or a given one; what it logged is in `log`.
+) -> Configured:
+    """Write the configuration of a registry, on a free port or a given one.
 
     With `room` its storage is a file system of its own of that size, which nobody else sees.
     """
@@ -102,16 +124,26 @@ def running(
     }
     file, log = folder / f"{port}.yml", folder / f"{port}.log"
     file.write_text(yaml.safe_dump(config))
-    environ = {**os.environ, "OTEL_TRACES_EXPORTER": "none"}
-    command = [*(_with_room(storage, room) if room else ()), program, "serve", file]
-    with log.open("w") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, env=environ)
+    log.write_text("")
+    registry = RunningRegistry(release, f"localhost:{port}", storage, ca_file, log)
+    words = (*(_with_room(storage, room) if room else ()), program, "serve", file)
+    return Configured(words, file, registry, port, tls is not None)
+
+
+@contextmanager
+def running(release: str, folder: Path, **options: Any) -> Iterator[RunningRegistry]:
+    """Run a registry until the block ends; the options are those of `configured`, what it logged is in `log`."""
+    ready = configured(release, folder, **options)
+    process = ready.start()
     try:
-        _await_answer(process, port, log, tls=tls is not None)
-        yield RunningRegistry(release, f"localhost:{port}", storage, ca_file, log)
+        yield ready.registry
     finally:
-        process.terminate()
-        process.wait(10)
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.wait(10)
 
 
 def _with_room(storage: Path, room: str) -> list[str]:

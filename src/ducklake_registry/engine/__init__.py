@@ -6,7 +6,7 @@ from ducklake_registry.engine.client import Engine, Node
 from ducklake_registry.engine.context import BuildContext
 from ducklake_registry.engine.failures import ConnectionBroken
 from ducklake_registry.engine.images import Login, digests, named, names_kept, platform_of, pull, push
-from ducklake_registry.engine.nodes import containerd_answers, node_has_image, note_image
+from ducklake_registry.engine.nodes import load_image, node_has_image
 
 __all__ = [
     "BuildContext",
@@ -18,13 +18,12 @@ __all__ = [
     "Node",
     "build",
     "check_buildx",
-    "containerd_answers",
     "digests",
+    "load_image",
     "load_with_buildx",
     "named",
     "names_kept",
     "node_has_image",
-    "note_image",
     "platform_of",
     "pull",
     "push",
