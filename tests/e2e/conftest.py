@@ -31,6 +31,10 @@ class Environment:
     variables: dict[str, str]
 
     @property
+    def dlr(self) -> list[str]:
+        return [sys.executable, "-m", "ducklake_registry"]
+
+    @property
     def context(self) -> str:
         return f"kind-{self.name}"
 
@@ -41,7 +45,7 @@ class Environment:
     def run_dlr(self, *words: str, timeout: float = 400, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run `dlr` to its end; options come from the environment, words can say otherwise."""
         return subprocess.run(
-            [sys.executable, "-m", "ducklake_registry", *words],
+            [*self.dlr, *words],
             env=self.variables | variables,
             capture_output=True,
             text=True,
@@ -53,7 +57,7 @@ class Environment:
     def start_dlr(self, *words: str) -> subprocess.Popen[str]:
         """Start `dlr`, its standard error to be read as it comes."""
         return subprocess.Popen(
-            [sys.executable, "-m", "ducklake_registry", *words],
+            [*self.dlr, *words],
             env=self.variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -96,9 +96,13 @@ def _json(value: Any, indent: int | None = None) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Return data as JSON and YAML know it: dictionaries, lists, text and numbers."""
+    """Return data as JSON and YAML know it: dictionaries, lists, text and numbers.
+
+    A field whose metadata says `plain` False is left out.
+    """
     if dataclasses.is_dataclass(value):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        shown = (each.name for each in dataclasses.fields(value) if each.metadata.get("plain", True))
+        return {name: plain(getattr(value, name)) for name in shown}
     if isinstance(value, dict):
         return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

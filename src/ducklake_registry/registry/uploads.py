@@ -7,6 +7,7 @@ and tells how much that was.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -120,6 +121,18 @@ class Upload:
             self._close()
         except DigestMismatch as error:
             raise self._mismatch() from error
+
+    def run_or_cancel(self) -> Uploaded:
+        """Run, and leave no half of a blob in the registry where that is broken off."""
+        try:
+            self.run()
+        except RegistryUnreachable:
+            raise  # nobody is there to be told
+        except BaseException:
+            with contextlib.suppress(RegistryError):
+                self.cancel()
+            raise
+        return Uploaded.SENT
 
     def cancel(self) -> None:
         """Take back an upload that was opened."""
