@@ -16,15 +16,13 @@ import re
 import signal
 import socket
 import threading
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ducklake_backend import VERSION
 from ducklake_backend.lake import Damaged, Lake, Unavailable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 PORT = 8080
 DRAIN_SECONDS = 5.0
@@ -36,7 +34,7 @@ LARGEST_BODY = 1 << 20
 _TABLE = re.compile(r"/tables/([a-z][a-z0-9_]{0,62})")
 
 
-Answer = tuple[HTTPStatus, dict[str, Any]]
+Answer = tuple[HTTPStatus, Mapping[str, Any]]
 
 
 class Refused(Exception):

@@ -63,7 +63,7 @@ class Lake:
     def __init__(self, endpoint: str, bucket: str) -> None:
         self._bucket = bucket
         limits = Config(
-            connect_timeout=2, read_timeout=5, retries={"max_attempts": 1}, s3={"addressing_style": "path"}
+            connect_timeout=2, read_timeout=3, retries={"max_attempts": 1}, s3={"addressing_style": "path"}
         )
         self._store = boto3.client("s3", endpoint_url=endpoint, config=limits)
         self._opened = False
