@@ -15,13 +15,14 @@ from ducklake_registry.cluster.apply import apply
 from ducklake_registry.cluster.client import Cluster
 from ducklake_registry.cluster.kubeconfig import Kubeconfig, merge
 from ducklake_registry.cluster.wiring import hosts_files, registry_names
-from ducklake_registry.engine import Engine, containerd_answers, load_image, node_has_image
+from ducklake_registry.engine import Engine, containerd_answers
 from ducklake_registry.errors import DlrError, RegistryError
 from ducklake_registry.manifests import RegistrySpec, data_folder, find, load, patched, registry_objects
 from ducklake_registry.registry import RegistryClient
 from ducklake_registry.step import Step, silent
 from ducklake_registry.waiting import Deadline, NotYet, wait_for
 from ducklake_registry.workflows.deploy_registry import DEPLOYMENT_NAME, DeployRegistry
+from ducklake_registry.workflows.images_in_nodes import ImagesInNodes
 from ducklake_registry.workflows.kind_cluster import KindCluster
 
 if TYPE_CHECKING:
@@ -115,24 +116,18 @@ class DeployKind:
         """The registry's own steps, the same as on any cluster."""
         return DeployRegistry(self.cluster, self.registry, self.deadline)
 
+    @cached_property
+    def images(self) -> ImagesInNodes:
+        """What the nodes get from the engine instead of from a registry."""
+        return ImagesInNodes(self.spec.name, self.engine, self.deadline)
+
     def add_context(self, _report: Report) -> str:
         """Let the user's kubeconfig know the cluster."""
         return merge(self.kubeconfig, kind.kubeconfig_of(self.spec.name), make_current=self.set_context)
 
     def load_image(self, report: Report) -> str:
         """Bring the registry's image into the nodes, if the engine has it."""
-        image = self.registry_image
-        image_id = self.engine.image_id(image)
-        if image_id is None:
-            return "not in the engine; the nodes will pull it"
-        nodes = [node.name for node in self.engine.nodes(self.spec.name)]
-        lacking = [node for node in nodes if not node_has_image(self.engine, node, image, image_id)]
-        if not lacking:
-            return "unchanged"
-        for node in lacking:
-            report(node)
-            load_image(self.engine, node, image, image_id, self.deadline)
-        return f"loaded into {len(lacking)} of {len(nodes)}"
+        return self.images.ensure([self.registry_image], report)
 
     def wire(self, report: Report) -> str:
         """Make every node pull from the registry under every name that people use for it."""

@@ -1,0 +1,44 @@
+"""Images of the engine in the nodes of a kind cluster, which then need not pull them from anywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ducklake_registry.engine import load_image, node_has_image
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ducklake_registry.engine import Engine
+    from ducklake_registry.step import Report
+    from ducklake_registry.waiting import Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class ImagesInNodes:
+    """The nodes of the kind cluster `cluster` and the engine's images, all waiting done by `deadline`."""
+
+    cluster: str
+    engine: Engine
+    deadline: Deadline
+
+    def ensure(self, images: Sequence[str], report: Report) -> str:
+        """Bring those of the images that the engine has into the nodes that lack them."""
+        ids = {image: self.engine.image_id(image) for image in images}
+        nodes = [node.name for node in self.engine.nodes(self.cluster)]
+        loaded = [node for node in nodes if self._load(node, ids, report)]
+        outcomes = [f"loaded into {len(loaded)} of {len(nodes)}"] if loaded else []
+        if absent := ", ".join(image for image, image_id in ids.items() if image_id is None):
+            outcomes.append(f"the engine has no {absent}, so the nodes will pull")
+        return "; ".join(outcomes) or "unchanged"
+
+    def _load(self, node: str, ids: Mapping[str, str | None], report: Report) -> bool:
+        """Bring images into a node; return whether it lacked one."""
+        lacking = {
+            name: each for name, each in ids.items() if each and not node_has_image(self.engine, node, name, each)
+        }
+        for image, image_id in lacking.items():
+            report(f"{image} into {node}")
+            load_image(self.engine, node, image, image_id, self.deadline)
+        return bool(lacking)
