@@ -30,7 +30,7 @@ class ImagesInNodes:
         loaded = [node for node in nodes if self._load(node, ids, report)]
         outcomes = [f"loaded into {len(loaded)} of {len(nodes)}"] if loaded else []
         if absent := ", ".join(image for image, image_id in ids.items() if image_id is None):
-            outcomes.append(f"the engine has no {absent}, so the nodes will pull")
+            outcomes.append(f"the nodes will pull {absent}")
         return "; ".join(outcomes) or "unchanged"
 
     def _load(self, node: str, ids: Mapping[str, str | None], report: Report) -> bool:
