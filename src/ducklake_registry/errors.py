@@ -5,7 +5,7 @@
   * UsageError (2): what was asked for cannot be done as it was written
   * ClusterError (3): Kubernetes, kind or a node
 
-    * ClusterUnreachable, AccessDenied, RolloutFailed
+    * ClusterUnreachable, AccessDenied, FieldImmutable, RolloutFailed
 
   * RegistryError (4): the Registry API
 
@@ -64,6 +64,10 @@ class ClusterUnreachable(ClusterError):
 
 class AccessDenied(ClusterError):
     """The API server knows who asks, or does not, and says no."""
+
+
+class FieldImmutable(ClusterError):
+    """The API server refuses a change because the field cannot be changed in an object that is there."""
 
 
 class RolloutFailed(ClusterError):

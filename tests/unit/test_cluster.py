@@ -13,7 +13,7 @@ from ducklake_registry.cluster.client import Cluster, NotServed
 from ducklake_registry.cluster.contents import foreign_objects
 from ducklake_registry.cluster.kinds import CLAIM, CONFIG_MAP, DEPLOYMENT, NAMESPACE, POD, POD_METRICS
 from ducklake_registry.cluster.kubeconfig import Kubeconfig
-from ducklake_registry.cluster.rollout import follow
+from ducklake_registry.cluster.rollout import Workload, follow
 from ducklake_registry.errors import (
     AccessDenied,
     ClusterError,
@@ -276,10 +276,17 @@ def test_a_login_program_that_fails(tmp_path: Path) -> None:
 # --- following a rollout
 
 _DEPLOYMENT = {
-    "metadata": {"name": "docker-registry", "namespace": "storage", "generation": 1},
+    "kind": "Deployment",
+    "metadata": {
+        "name": "docker-registry",
+        "namespace": "storage",
+        "generation": 1,
+        "labels": {"app.kubernetes.io/part-of": "ducklake-registry"},
+    },
     "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "docker-registry"}}},
     "status": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1},
 }
+REGISTRY = Workload(DEPLOYMENT, "storage", "docker-registry")
 _DEPLOYMENT_PATH = "/apis/apps/v1/namespaces/storage/deployments/docker-registry"
 
 
@@ -303,7 +310,7 @@ def _set_pods(api: FakeApi, *pods: dict[str, object]) -> None:
 def test_a_rollout_that_is_complete(rollout: FakeApi, cluster: Cluster) -> None:
     status = {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1}
     rollout.answers[_DEPLOYMENT_PATH] = Answer(body=_DEPLOYMENT | {"status": status})
-    follow(cluster, "storage", "docker-registry", Deadline(5), silent)
+    follow(cluster, [REGISTRY], Deadline(5), silent)
 
 
 def test_a_rollout_tells_what_keeps_the_pod(
@@ -317,7 +324,7 @@ def test_a_rollout_tells_what_keeps_the_pod(
     rollout.answers["/api/v1/namespaces/storage/events"] = Answer(body={"items": [event]})
     rollout.answers["/api/v1/namespaces/storage/pods/new/log"] = Answer(body="first\n\nlast\n")
     with pytest.raises(RolloutFailed) as caught:
-        follow(cluster, "storage", "docker-registry", Deadline(10), silent)
+        follow(cluster, [REGISTRY], Deadline(10), silent)
     assert caught.value.message == "docker-registry does not start: ImagePullBackOff: Back-off pulling image"
     assert caught.value.details == ("event: Failed: no such host", "log: first", "log: last")
     assert caught.value.hint
@@ -333,7 +340,7 @@ def test_a_rollout_that_times_out_says_why(rollout: FakeApi, cluster: Cluster) -
     }
     _set_pods(rollout, _pod("new", "2026-01-02T00:00:00Z", conditions=[condition]))
     with pytest.raises(TimeoutExpired, match="last seen: 0 of 1 ready; Unschedulable: Insufficient cpu") as caught:
-        follow(cluster, "storage", "docker-registry", Deadline(0.3), silent)
+        follow(cluster, [REGISTRY], Deadline(0.3), silent)
     assert caught.value.hint
     assert "--cpu" in caught.value.hint
 
@@ -345,7 +352,7 @@ def test_an_evicted_pod_that_has_been_replaced_is_no_trouble(
     evicted = _pod("old", "2026-01-01T00:00:00Z", phase="Failed", reason="Evicted", message="low on memory")
     _set_pods(rollout, evicted, _pod("new", "2026-01-02T00:00:00Z", phase="Pending"))
     with pytest.raises(TimeoutExpired, match=r"last seen: 0 of 1 ready$"):
-        follow(cluster, "storage", "docker-registry", Deadline(0.6), silent)
+        follow(cluster, [REGISTRY], Deadline(0.6), silent)
 
 
 def test_a_quota_that_allows_no_pod(rollout: FakeApi, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -354,13 +361,13 @@ def test_a_quota_that_allows_no_pod(rollout: FakeApi, cluster: Cluster, monkeypa
     rollout.answers[_DEPLOYMENT_PATH] = Answer(body=_DEPLOYMENT | {"status": {"conditions": [condition]}})
     _set_pods(rollout)
     with pytest.raises(RolloutFailed, match="no pod can be made: pods is forbidden: exceeded quota") as caught:
-        follow(cluster, "storage", "docker-registry", Deadline(10), silent)
+        follow(cluster, [REGISTRY], Deadline(10), silent)
     assert caught.value.hint
 
 
 def test_a_deployment_that_goes_away(cluster: Cluster) -> None:
     with pytest.raises(RolloutFailed, match="was deleted"):
-        follow(cluster, "storage", "docker-registry", Deadline(10), silent)
+        follow(cluster, [REGISTRY], Deadline(10), silent)
 
 
 # --- what is in a namespace

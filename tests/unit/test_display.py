@@ -224,9 +224,9 @@ def test_changes_are_shown_object_by_object() -> None:
         Change("Deployment", "docker-registry", "configured", ("--- a", "+++ b", "@@ -1 +1 @@", "-x", "+y")),
     ]
     assert changes(found).plain.splitlines() == [
-        "keep   Namespace storage",
-        "create ConfigMap registry-config",
-        "change Deployment docker-registry",
+        "keep    Namespace storage",
+        "create  ConfigMap registry-config",
+        "change  Deployment docker-registry",
         "    --- a",
         "    +++ b",
         "    @@ -1 +1 @@",

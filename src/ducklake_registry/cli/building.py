@@ -1,28 +1,98 @@
-"""From the options of `dlr build-and-push` to what they mean."""
+"""From what is said of an image, by options or by the project's settings, to what builds and pushes it."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
 
-from ducklake_registry.cli.image_options import Builder
-from ducklake_registry.engine import BuildOptions
+from ducklake_registry.cli.image_options import DEFAULT_IMAGE, Builder
+from ducklake_registry.engine import BuildContext, BuildOptions
 from ducklake_registry.errors import UsageError
+from ducklake_registry.git import NoCheckout
 from ducklake_registry.oci import Platform
+from ducklake_registry.reference import Repository
 from ducklake_registry.registry.endpoint import Endpoint, is_loopback
-from ducklake_registry.workflows.build_and_push import BuildAndPush, BuildImage, PushImage
+from ducklake_registry.workflows.build_and_push import BuildAndPush, BuildImage, ImageNames, PushImage, Source
 from ducklake_registry.workflows.buildx import BuildxLoad, BuildxPush
-from ducklake_registry.workflows.image_names import Destination
+from ducklake_registry.workflows.image_names import LATEST, Destination, choose_tags, find_checkout
+from ducklake_registry.workflows.roll_out_image import RollOutImage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from ducklake_registry.cli.connection import Connection
-    from ducklake_registry.workflows.build_and_push import Source
+    from ducklake_registry.cli.image_options import BuildChoices
+    from ducklake_registry.engine import Engine
+    from ducklake_registry.git import Checkout
+    from ducklake_registry.project import Build, Environment
+    from ducklake_registry.registry import RegistryClient
+    from ducklake_registry.step import Report, Step
 
 Plan = BuildAndPush | BuildImage | PushImage | BuildxPush | BuildxLoad
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How an image is called and built; `created` overrides when it counts as made.
+
+    `is_listed` is whether the project's environment runs it.
+    """
+
+    image: Repository
+    context: Path
+    file: Path | None = None
+    options: BuildOptions = field(default_factory=BuildOptions)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    created: datetime | None = None
+    builder: Builder = Builder.AUTO
+    is_listed: bool = False
+
+    @classmethod
+    def listed(cls, build: Build) -> Self:
+        """Return the recipe that the project's settings list."""
+        platforms = tuple(map(str, build.platforms))
+        options = BuildOptions(build.build_args, build.target, build.no_cache, build.pull, platforms)
+        return cls(build.image, build.context, build.file, options, build.labels, is_listed=True)
+
+    @classmethod
+    def chosen(cls, choices: BuildChoices, build: Build | None) -> Self:
+        """Return the recipe that options say, and what is listed for that image where they say nothing.
+
+        Raises UsageError for what cannot be read.
+        """
+        listed = cls.listed(build) if build else cls(Repository(choices.image or DEFAULT_IMAGE), Path())
+        if choices.context:
+            listed = replace(listed, context=choices.context, file=None)
+        return replace(
+            listed,
+            file=choices.file or listed.file,
+            options=_options(choices, listed.options),
+            labels={**listed.labels, **_labels(choices.label or ())},
+            created=_moment(choices.source_date_epoch),
+            builder=choices.builder,
+        )
+
+    @cached_property
+    def checkout(self) -> Checkout | NoCheckout:
+        """What git has checked out there."""
+        return find_checkout(self.context)
+
+    def source(self) -> Source:
+        """Return what is built; raises UsageError where that is not there."""
+        context = BuildContext.of(self.context, self.file)
+        return Source(context, self.options, self.checkout, self.labels, self.created)
+
+    def names(self, tags: Sequence[str], destination: Destination) -> ImageNames:
+        """Return what it is called: by these tags or git's. Raises UsageError where there are none.
+
+        What runs on the laptop is pinned to its digest: there `latest` is enough where git knows nothing.
+        """
+        nameless = self.is_listed and destination is Destination.LOCAL and isinstance(self.checkout, NoCheckout)
+        return ImageNames(self.image, choose_tags(tags or (LATEST,) * nameless, self.checkout, destination))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +115,69 @@ class Goal:
         return cls(connection, Destination.LOCAL if local else Destination.OTHER)
 
 
-def build_options(
-    build_args: Sequence[str], target: str | None, platforms: Sequence[str], *, no_cache: bool, pull: bool
-) -> BuildOptions:
-    """Read how to build; raises UsageError."""
-    names = [name for each in platforms for name in each.split(",") if name]
-    parsed = tuple(dict.fromkeys(str(Platform.parse(name)) for name in names))
-    return BuildOptions(_arguments(build_args), target, no_cache, pull, parsed)
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What an image is built and pushed with; a registry that goes away is awaited for `patience` seconds."""
+
+    engine: Engine
+    client: RegistryClient
+    patience: float
+    tell: Report
+
+    def plan(self, recipe: Recipe, names: ImageNames, *, build: bool = True, push: bool = True) -> Plan:
+        """Return what builds, pushes or does both. Raises UsageError for what cannot be."""
+        if build and push:
+            return self.plan_push(recipe, names)
+        if build:
+            return self._plan_build(recipe, names)
+        if not push:
+            raise UsageError("--build-only and --push-only leave nothing to do")
+        return PushImage(self.engine, self.client, names, self.patience)
+
+    def _plan_build(self, recipe: Recipe, names: ImageNames) -> BuildImage | BuildxLoad:
+        source = recipe.source()
+        if not _needs_buildx(recipe):
+            return BuildImage(self.engine, names, source, self.tell)
+        if len(recipe.options.platforms) > 1:
+            raise UsageError("--build-only for several platforms: the engine keeps an image of one", "name one")
+        return BuildxLoad(self.engine, names, source, self.tell)
+
+    def plan_push(self, recipe: Recipe, names: ImageNames) -> BuildAndPush | BuildxPush:
+        """Return what builds and pushes. Raises UsageError for what cannot be."""
+        build = BuildImage(self.engine, names, recipe.source(), self.tell)
+        if _needs_buildx(recipe):
+            return BuildxPush(self.client, names, build.source, self.tell)
+        return BuildAndPush(build, PushImage(self.engine, self.client, names, self.patience))
+
+    def rollout(self, environment: Environment | None, image: Repository, plan: Plan) -> list[Step]:
+        """Return the steps that roll out, on the laptop, what a plan has pushed of a listed image."""
+        if environment is None or not environment.build(image) or isinstance(plan, BuildImage | BuildxLoad):
+            return []
+        return RollOutImage(self.engine, self.client, environment, image, plan.result, self.patience).steps()
 
 
-def read_labels(labels: Sequence[str]) -> dict[str, str]:
+def _needs_buildx(recipe: Recipe) -> bool:
+    several = len(recipe.options.platforms) > 1
+    if several and recipe.builder is Builder.ENGINE:
+        raise UsageError(
+            "the engine's own builder builds for one platform", "leave --builder out: buildx does more"
+        )
+    return several or recipe.builder is Builder.BUILDX
+
+
+def _options(choices: BuildChoices, listed: BuildOptions) -> BuildOptions:
+    names = [name for each in choices.platform or () for name in each.split(",") if name]
+    platforms = tuple(dict.fromkeys(str(Platform.parse(name)) for name in names))
+    return BuildOptions(
+        {**listed.build_args, **_arguments(choices.build_arg or ())},
+        choices.target or listed.target,
+        choices.no_cache or listed.no_cache,
+        choices.pull or listed.pull,
+        platforms or listed.platforms,
+    )
+
+
+def _labels(labels: Sequence[str]) -> dict[str, str]:
     """Read `NAME=VALUE`; raises UsageError."""
     pairs = [each.partition("=") for each in labels]
     if wrong := [each for each, (name, sign, _) in zip(labels, pairs, strict=True) if not name or not sign]:
@@ -62,33 +185,9 @@ def read_labels(labels: Sequence[str]) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def moment(epoch: int | None) -> datetime | None:
+def _moment(epoch: int | None) -> datetime | None:
     """Return the moment that SOURCE_DATE_EPOCH means."""
     return None if epoch is None else datetime.fromtimestamp(epoch, UTC)
-
-
-def plan(build: BuildImage | None, push: PushImage | None, builder: Builder) -> Plan:
-    """Return what builds, pushes or does both, with which builder. Raises UsageError for what cannot be."""
-    if build is None:
-        if push is None:
-            raise UsageError("--build-only and --push-only leave nothing to do")
-        return push
-    if not _needs_buildx(build.source, builder):
-        return BuildAndPush(build, push) if push else build
-    if push:
-        return BuildxPush(push.client, build.names, build.source, build.tell)
-    if len(build.source.options.platforms) > 1:
-        raise UsageError("--build-only for several platforms: the engine keeps an image of one", "name one")
-    return BuildxLoad(build.engine, build.names, build.source, build.tell)
-
-
-def _needs_buildx(source: Source, builder: Builder) -> bool:
-    several = len(source.options.platforms) > 1
-    if several and builder is Builder.ENGINE:
-        raise UsageError(
-            "the engine's own builder builds for one platform", "leave --builder out: buildx does more"
-        )
-    return several or builder is Builder.BUILDX
 
 
 def _arguments(build_args: Sequence[str]) -> dict[str, str]:

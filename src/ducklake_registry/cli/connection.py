@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 import sys
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from ducklake_registry.cli import options
+from ducklake_registry.cli import image_options, options
 from ducklake_registry.errors import UsageError
 
 if TYPE_CHECKING:
@@ -85,28 +85,42 @@ class Connection:
         return Credentials(self.username, sys.stdin.readline().rstrip("\r\n"))
 
 
+@dataclass(frozen=True, slots=True)
+class ProdConnection(Connection):
+    """The options for speaking to production's registry, which is never the one of the other commands."""
+
+    registry: image_options.ProdRegistryOnly = ""
+
+
 def connected(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command all options of `Connection` in the place of its parameter `connection`."""
+    """Give a command, in the place of a parameter that is a group of options, all options of that group.
+
+    A group is a dataclass such as `Connection`; the command gets it made of what was said.
+    """
+    parameters = list(inspect.signature(command, eval_str=True).parameters.values())
+    groups: dict[str, Any] = {each.name: each.annotation for each in parameters if is_dataclass(each.annotation)}
 
     def run(**values: Any) -> None:
-        own = {field.name: values.pop(field.name) for field in fields(Connection)}
-        command(connection=Connection(**own), **values)
+        made = {
+            name: group(**{each.name: values.pop(each.name) for each in fields(group)})
+            for name, group in groups.items()
+        }
+        command(**made, **values)
 
-    parameters = [
-        each.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for each in inspect.signature(command, eval_str=True).parameters.values()
-    ]
-    place = [each.name for each in parameters].index("connection")
-    parameters[place : place + 1] = _parameters()
+    options = [one for each in parameters for one in _options(each)]
     # This is what typer reads.
     run.__name__, run.__doc__ = command.__name__, command.__doc__
-    run.__annotations__ = {each.name: each.annotation for each in parameters}
-    vars(run)["__signature__"] = inspect.Signature(parameters)
+    run.__annotations__ = {each.name: each.annotation for each in options}
+    vars(run)["__signature__"] = inspect.Signature(options)
     return run
 
 
-def _parameters() -> list[inspect.Parameter]:
-    hints = get_type_hints(Connection, include_extras=True)
+def _options(parameter: inspect.Parameter) -> list[inspect.Parameter]:
+    """Return the options that a parameter stands for: its own, or those of its group."""
+    group = parameter.annotation
+    if not is_dataclass(group):
+        return [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
+    hints = get_type_hints(group, include_extras=True)
     return [
         inspect.Parameter(
             field.name,
@@ -114,5 +128,5 @@ def _parameters() -> list[inspect.Parameter]:
             default=inspect.Parameter.empty if field.default is MISSING else field.default,
             annotation=hints[field.name],
         )
-        for field in fields(Connection)
+        for field in fields(group)
     ]

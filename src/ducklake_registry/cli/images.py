@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,25 +21,13 @@ def register(app: typer.Typer) -> None:
 
 
 def build_and_push(
-    context: Annotated[
-        Path,
-        typer.Argument(metavar="CONTEXT", help="Folder to build, the current one by default.", show_default=False),
-    ] = Path(),
-    image: image_options.Image = "ducklake-backend",
-    tag: image_options.Tags = None,
-    file: image_options.Dockerfile = None,
-    build_arg: image_options.BuildArgs = None,
-    target: image_options.Target = None,
-    label: image_options.Labels = None,
-    no_cache: image_options.NoCache = False,
-    pull: image_options.PullBase = False,
-    platform: image_options.Platforms = None,
-    builder: image_options.BuilderChoice = image_options.Builder.AUTO,
-    source_date_epoch: image_options.SourceDateEpoch = None,
+    project: typer.Context,
+    choices: image_options.BuildChoices,
     prod: image_options.Prod = False,
     prod_registry: image_options.ProdRegistry = None,
     build_only: image_options.BuildOnly = False,
     push_only: image_options.PushOnly = False,
+    rollout: image_options.Rollout = True,
     *,
     connection: Connection,
     output: options.Output = OutputFormat.TABLE,
@@ -54,39 +41,38 @@ def build_and_push(
     if anything differs from the commit. On a registry of this machine it is `latest` too. What was pushed is
     written to stdout as NAME@DIGEST, to be deployed.
 
+    Where [environment] of the project's settings lists the image, it is built as it says there, and what runs it
+    on the laptop's own cluster goes over to the new one.
+
     Example: dlr build-and-push --tag v1.2.3
     """
     import os
     from contextlib import closing
 
-    from ducklake_registry.cli.building import Goal, build_options, moment, plan, read_labels
+    from ducklake_registry.cli.building import Goal, Recipe, Workshop
     from ducklake_registry.cli.running import list_steps
     from ducklake_registry.display.output import emit
     from ducklake_registry.display.terminal import Terminal
     from ducklake_registry.display.transferred import reference_line, tell_github
-    from ducklake_registry.engine import BuildContext, Engine
-    from ducklake_registry.reference import Repository
-    from ducklake_registry.workflows.build_and_push import BuildImage, ImageNames, PushImage, Source
-    from ducklake_registry.workflows.image_names import choose_tags, find_checkout
+    from ducklake_registry.engine import Engine
+    from ducklake_registry.project import read_environment
 
     goal, terminal = Goal.of(connection, prod_registry, prod=prod), Terminal(verbose=verbose, quiet=quiet)
-    how = build_options(build_arg or (), target, platform or (), no_cache=no_cache, pull=pull)
-    folder = None if push_only else BuildContext.of(context, file)
-    checkout = find_checkout(context)
-    labels, created = read_labels(label or ()), moment(source_date_epoch)
-    names = ImageNames(Repository(image), choose_tags(tag or (), checkout, goal.destination))
-    source = Source(folder, how, checkout, labels, created) if folder else None
+    environment = read_environment(project.obj)
+    recipe = Recipe.chosen(choices, environment.build(choices.image) if environment else None)
+    names = recipe.names(choices.tag or (), goal.destination)
     with closing(Engine(connection.timeout)) as engine, goal.connection.client() as client:
-        build = BuildImage(engine, names, source, terminal.output) if source else None
-        push = None if build_only else PushImage(engine, client, names, connection.timeout)
-        workflow = plan(build, push, builder)
+        workshop = Workshop(engine, client, connection.timeout, terminal.output)
+        plan = workshop.plan(recipe, names, build=not push_only, push=not build_only)
+        afterwards = workshop.rollout(environment, recipe.image, plan) if rollout else []
         if dry_run:
-            list_steps(workflow.steps())
+            list_steps([*plan.steps(), *afterwards])
             return
-        terminal.run(workflow.steps())
-        result = workflow.result()
-    tell_github(result, os.environ)
-    emit(result, output, reference_line)
+        terminal.run(plan.steps())
+        result = plan.result()
+        tell_github(result, os.environ)
+        emit(result, output, reference_line)
+        terminal.run(afterwards)
 
 
 def pull_from_registry(

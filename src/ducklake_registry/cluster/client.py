@@ -59,6 +59,11 @@ class Cluster:
         return self._kubeconfig.choose(self._wanted)
 
     @property
+    def namespace(self) -> str:
+        """The namespace of objects that name none."""
+        return self._kubeconfig.namespace(self.context)
+
+    @property
     def server(self) -> str:
         """The address of the API server."""
         return str(self.api.configuration.host)
@@ -231,21 +236,29 @@ class Cluster:
             hint=f"see what is at that address, a proxy perhaps, or correct the server of context {self.context}",
         )
 
+    def is_namespaced(self, kind: Kind) -> bool:
+        """Return whether objects of a kind are in a namespace. Raises NotServed."""
+        return bool(self._described(kind)["namespaced"])
+
     def _resource(self, kind: Kind) -> Resource:
         from kubernetes.dynamic.resource import Resource
 
+        found = self._described(kind)
+        group, _, version = kind.api_version.rpartition("/")
+        return Resource(
+            prefix=_prefix(kind.api_version),
+            group=group,
+            api_version=version,
+            kind=kind.name,
+            name=found["name"],
+            namespaced=found["namespaced"],
+            client=self._dynamic,
+        )
+
+    def _described(self, kind: Kind) -> dict[str, Any]:
         for each in self.served(kind.api_version):
             if each["kind"] == kind.name and "/" not in each["name"]:
-                group, _, version = kind.api_version.rpartition("/")
-                return Resource(
-                    prefix=_prefix(kind.api_version),
-                    group=group,
-                    api_version=version,
-                    kind=kind.name,
-                    name=each["name"],
-                    namespaced=each["namespaced"],
-                    client=self._dynamic,
-                )
+                return each
         raise NotServed(f"the cluster does not serve {kind.name} of {kind.api_version}")
 
     def _translated(self) -> contextlib.AbstractContextManager[None]:

@@ -52,6 +52,12 @@ class Kubeconfig:
         """Return the user's current context, if there is one."""
         return next(filter(None, (read(each).get("current-context") for each in self.paths)), None)
 
+    def namespace(self, context: str) -> str:
+        """Return the namespace that objects of a context are in unless they name another."""
+        entries = (entry for each in self.paths for entry in read(each).get("contexts") or ())
+        found: dict[str, Any] = next((each for each in entries if each["name"] == context), {})
+        return str((found.get("context") or {}).get("namespace") or "default")
+
     def choose(self, context: str | None) -> str:
         """Return the context to work on: the one asked for, else the laptop's own, else the current one.
 

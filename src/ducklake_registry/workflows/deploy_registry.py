@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ducklake_registry.cluster.apply import Change, apply, preview
-from ducklake_registry.cluster.kinds import CLAIM, STORAGE_CLASS
-from ducklake_registry.cluster.rollout import follow
+from ducklake_registry.cluster.apply import Change, apply_all, preview
+from ducklake_registry.cluster.kinds import CLAIM, DEPLOYMENT, STORAGE_CLASS
+from ducklake_registry.cluster.rollout import Workload, follow
 from ducklake_registry.errors import AccessDenied, ClusterError
 from ducklake_registry.manifests import RegistrySpec, find, names, parse_quantity, patched, registry_objects
 from ducklake_registry.step import Step
@@ -60,17 +59,12 @@ class DeployRegistry:
 
     def apply(self, report: Report) -> str:
         """Apply every object; the outcome counts them."""
-        outcomes: Counter[str] = Counter()
-        for each in self.objects():
-            report(f"{each['kind']} {each['metadata']['name']}")
-            outcomes[apply(self.cluster, each).outcome] += 1
-        if set(outcomes) == {"unchanged"}:
-            return "unchanged"
-        return ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
+        return apply_all(self.cluster, self.objects(), self.deadline, report)
 
     def roll_out(self, report: Report) -> str:
         """Wait until the registry's pods are the newest and ready."""
-        follow(self.cluster, self.namespace, DEPLOYMENT_NAME, self.deadline, report)
+        workload = Workload(DEPLOYMENT, self.namespace, DEPLOYMENT_NAME)
+        follow(self.cluster, [workload], self.deadline, report)
         return "ready"
 
 

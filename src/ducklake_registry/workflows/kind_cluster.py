@@ -108,7 +108,7 @@ class KindCluster:
 
         def probe() -> bool | NotYet:
             try:
-                cluster = _connected(self.spec.name)
+                cluster = connected(self.spec.name, request_timeout=5)
                 ready = {each["metadata"]["name"] for each in cluster.objects(NODE) if is_ready(each)}
                 classes = cluster.objects(STORAGE_CLASS)
             except ClusterError as error:
@@ -161,9 +161,9 @@ def registry_port(spec: kind.KindSpec, nodes: Sequence[Node]) -> int:
     return mapped
 
 
-def _connected(name: str) -> Cluster:
+def connected(name: str, request_timeout: float = 15) -> Cluster:
     """Return the cluster as kind knows it, whatever the user's kubeconfig says."""
     with kind.temporary_kubeconfig(name) as path:
-        cluster = Cluster(f"kind-{name}", Kubeconfig((Path(path),)), request_timeout=5)
+        cluster = Cluster(f"kind-{name}", Kubeconfig((Path(path),)), request_timeout)
         cluster.version()  # connects, and with that has read the file
     return cluster
