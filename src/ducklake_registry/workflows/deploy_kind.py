@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import yaml
@@ -18,6 +18,7 @@ from ducklake_registry.cluster.wiring import hosts_files, registry_names
 from ducklake_registry.engine import Engine, containerd_answers
 from ducklake_registry.errors import DlrError, RegistryError
 from ducklake_registry.manifests import RegistrySpec, data_folder, find, load, patched, registry_objects
+from ducklake_registry.reference import Reference
 from ducklake_registry.registry import RegistryClient
 from ducklake_registry.step import Step, silent
 from ducklake_registry.waiting import Deadline, NotYet, wait_for
@@ -26,6 +27,8 @@ from ducklake_registry.workflows.images_in_nodes import ImagesInNodes
 from ducklake_registry.workflows.kind_cluster import KindCluster
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from ducklake_registry.step import Report
 
 HELP_URL = "https://kind.sigs.k8s.io/docs/user/local-registry/"
@@ -128,6 +131,17 @@ class DeployKind:
     def load_image(self, report: Report) -> str:
         """Bring the registry's image into the nodes, if the engine has it."""
         return self.images.ensure([self.registry_image], report)
+
+    def bring_step(self, images: Callable[[], Sequence[str]]) -> Step:
+        """Return the step that spares the nodes pulling what workloads need and the engine has."""
+        return Step("Bring the workloads' images into the nodes", partial(self.bring, images))
+
+    def bring(self, images: Callable[[], Sequence[str]], report: Report) -> str:
+        """Bring images into the nodes: not what they pull from the registry here, nor what they ask for by digest."""
+        here = registry_names(self.deploy_registry.namespace, self.spec.host_port)
+        names = {image: Reference.parse(image, default_registry="docker.io") for image in images()}
+        loadable = [image for image, name in names.items() if name.registry not in here and not name.digest]
+        return self.images.ensure(loadable, report)
 
     def wire(self, report: Report) -> str:
         """Make every node pull from the registry under every name that people use for it."""
