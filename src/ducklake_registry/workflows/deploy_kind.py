@@ -137,7 +137,7 @@ class DeployKind:
         return Step("Bring the workloads' images into the nodes", partial(self.bring, images))
 
     def bring(self, images: Callable[[], Sequence[str]], report: Report) -> str:
-        """Bring images into the nodes: not what they pull from the registry here, nor what they ask for by digest."""
+        """Bring images into the nodes, but not what they pull from the registry here or ask for by digest."""
         here = registry_names(self.deploy_registry.namespace, self.spec.host_port)
         names = {image: Reference.parse(image, default_registry="docker.io") for image in images()}
         loadable = [image for image, name in names.items() if name.registry not in here and not name.digest]
