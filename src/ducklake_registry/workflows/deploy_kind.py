@@ -18,12 +18,11 @@ from ducklake_registry.cluster.wiring import hosts_files, registry_names
 from ducklake_registry.engine import Engine, containerd_answers
 from ducklake_registry.errors import DlrError, RegistryError
 from ducklake_registry.manifests import RegistrySpec, data_folder, find, load, patched, registry_objects
-from ducklake_registry.reference import Reference
 from ducklake_registry.registry import RegistryClient
 from ducklake_registry.step import Step, silent
 from ducklake_registry.waiting import Deadline, NotYet, wait_for
 from ducklake_registry.workflows.deploy_registry import DEPLOYMENT_NAME, DeployRegistry
-from ducklake_registry.workflows.images_in_nodes import ImagesInNodes
+from ducklake_registry.workflows.images_in_nodes import ImagesInNodes, loadable
 from ducklake_registry.workflows.kind_cluster import KindCluster
 
 if TYPE_CHECKING:
@@ -137,11 +136,9 @@ class DeployKind:
         return Step("Bring the workloads' images into the nodes", partial(self.bring, images))
 
     def bring(self, images: Callable[[], Sequence[str]], report: Report) -> str:
-        """Bring images into the nodes, but not what they pull from the registry here or ask for by digest."""
+        """Bring those images into the nodes that the engine may give them."""
         here = registry_names(self.deploy_registry.namespace, self.spec.host_port)
-        names = {image: Reference.parse(image, default_registry="docker.io") for image in images()}
-        loadable = [image for image, name in names.items() if name.registry not in here and not name.digest]
-        return self.images.ensure(loadable, report)
+        return self.images.ensure(loadable(images(), here), report)
 
     def wire(self, report: Report) -> str:
         """Make every node pull from the registry under every name that people use for it."""

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ducklake_registry.engine import load_image, node_has_image
+from ducklake_registry.reference import Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from ducklake_registry.engine import Engine
     from ducklake_registry.step import Report
@@ -42,3 +43,13 @@ class ImagesInNodes:
             report(f"{image} into {node}")
             load_image(self.engine, node, image, image_id, self.deadline)
         return bool(lacking)
+
+
+def loadable(images: Sequence[str], here: Collection[str]) -> list[str]:
+    """Return those images that the engine may give to the nodes instead of a registry.
+
+    Not those of the registry that is `here`, by any of its names: nodes pull these as they do in production. Not
+    those with a digest either: what the engine gives has no digest that is known to the node.
+    """
+    names = {image: Reference.parse(image, default_registry="docker.io") for image in images}
+    return [image for image, name in names.items() if name.registry not in here and not name.digest]
