@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from ducklake_registry.cli.image_options import DEFAULT_IMAGE, Builder
@@ -22,10 +23,9 @@ from ducklake_registry.workflows.roll_out_image import RollOutImage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from ducklake_registry.cli.connection import Connection
-    from ducklake_registry.cli.image_options import BuildChoices
+    from ducklake_registry.cli.image_options import Recipe
     from ducklake_registry.engine import Engine
     from ducklake_registry.git import Checkout
     from ducklake_registry.project import Build, Environment
@@ -36,7 +36,7 @@ Plan = BuildAndPush | BuildImage | PushImage | BuildxPush | BuildxLoad
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ImageSpec:
     """How an image is called and built; `created` overrides when it counts as made.
 
     `is_listed` is whether the project's environment runs it.
@@ -53,27 +53,30 @@ class Recipe:
 
     @classmethod
     def listed(cls, build: Build) -> Self:
-        """Return the recipe that the project's settings list."""
+        """Return what the project's settings list."""
         platforms = tuple(map(str, build.platforms))
         options = BuildOptions(build.build_args, build.target, build.no_cache, build.pull, platforms)
         return cls(build.image, build.context, build.file, options, build.labels, is_listed=True)
 
     @classmethod
-    def chosen(cls, choices: BuildChoices, build: Build | None) -> Self:
-        """Return the recipe that options say, and what is listed for that image where they say nothing.
+    def chosen(
+        cls, environment: Environment | None, image: str | None, context: Path | None, recipe: Recipe
+    ) -> Self:
+        """Return what options say, and what is listed for that image where they say nothing.
 
         Raises UsageError for what cannot be read.
         """
-        listed = cls.listed(build) if build else cls(Repository(choices.image or DEFAULT_IMAGE), Path())
-        if choices.context:
-            listed = replace(listed, context=choices.context, file=None)
+        build = environment.build(image) if environment else None
+        listed = cls.listed(build) if build else cls(Repository(image or DEFAULT_IMAGE), Path())
+        if context:
+            listed = replace(listed, context=context, file=None)
         return replace(
             listed,
-            file=choices.file or listed.file,
-            options=_options(choices, listed.options),
-            labels={**listed.labels, **_labels(choices.label or ())},
-            created=_moment(choices.source_date_epoch),
-            builder=choices.builder,
+            file=recipe.file or listed.file,
+            options=_options(recipe, listed.options),
+            labels={**listed.labels, **_labels(recipe.label or ())},
+            created=_moment(recipe.source_date_epoch),
+            builder=recipe.builder,
         )
 
     @cached_property
@@ -124,28 +127,28 @@ class Workshop:
     patience: float
     tell: Report
 
-    def plan(self, recipe: Recipe, names: ImageNames, *, build: bool = True, push: bool = True) -> Plan:
+    def plan(self, spec: ImageSpec, names: ImageNames, *, build: bool = True, push: bool = True) -> Plan:
         """Return what builds, pushes or does both. Raises UsageError for what cannot be."""
         if build and push:
-            return self.plan_push(recipe, names)
+            return self.plan_push(spec, names)
         if build:
-            return self._plan_build(recipe, names)
+            return self._plan_build(spec, names)
         if not push:
             raise UsageError("--build-only and --push-only leave nothing to do")
         return PushImage(self.engine, self.client, names, self.patience)
 
-    def _plan_build(self, recipe: Recipe, names: ImageNames) -> BuildImage | BuildxLoad:
-        source = recipe.source()
-        if not _needs_buildx(recipe):
+    def _plan_build(self, spec: ImageSpec, names: ImageNames) -> BuildImage | BuildxLoad:
+        source = spec.source()
+        if not _needs_buildx(spec):
             return BuildImage(self.engine, names, source, self.tell)
-        if len(recipe.options.platforms) > 1:
+        if len(spec.options.platforms) > 1:
             raise UsageError("--build-only for several platforms: the engine keeps an image of one", "name one")
         return BuildxLoad(self.engine, names, source, self.tell)
 
-    def plan_push(self, recipe: Recipe, names: ImageNames) -> BuildAndPush | BuildxPush:
+    def plan_push(self, spec: ImageSpec, names: ImageNames) -> BuildAndPush | BuildxPush:
         """Return what builds and pushes. Raises UsageError for what cannot be."""
-        build = BuildImage(self.engine, names, recipe.source(), self.tell)
-        if _needs_buildx(recipe):
+        build = BuildImage(self.engine, names, spec.source(), self.tell)
+        if _needs_buildx(spec):
             return BuildxPush(self.client, names, build.source, self.tell)
         return BuildAndPush(build, PushImage(self.engine, self.client, names, self.patience))
 
@@ -156,23 +159,23 @@ class Workshop:
         return RollOutImage(self.engine, self.client, environment, image, plan.result, self.patience).steps()
 
 
-def _needs_buildx(recipe: Recipe) -> bool:
-    several = len(recipe.options.platforms) > 1
-    if several and recipe.builder is Builder.ENGINE:
+def _needs_buildx(spec: ImageSpec) -> bool:
+    several = len(spec.options.platforms) > 1
+    if several and spec.builder is Builder.ENGINE:
         raise UsageError(
             "the engine's own builder builds for one platform", "leave --builder out: buildx does more"
         )
-    return several or recipe.builder is Builder.BUILDX
+    return several or spec.builder is Builder.BUILDX
 
 
-def _options(choices: BuildChoices, listed: BuildOptions) -> BuildOptions:
-    names = [name for each in choices.platform or () for name in each.split(",") if name]
+def _options(recipe: Recipe, listed: BuildOptions) -> BuildOptions:
+    names = [name for each in recipe.platform or () for name in each.split(",") if name]
     platforms = tuple(dict.fromkeys(str(Platform.parse(name)) for name in names))
     return BuildOptions(
-        {**listed.build_args, **_arguments(choices.build_arg or ())},
-        choices.target or listed.target,
-        choices.no_cache or listed.no_cache,
-        choices.pull or listed.pull,
+        {**listed.build_args, **_arguments(recipe.build_arg or ())},
+        recipe.target or listed.target,
+        recipe.no_cache or listed.no_cache,
+        recipe.pull or listed.pull,
         platforms or listed.platforms,
     )
 

@@ -93,33 +93,31 @@ class ProdConnection(Connection):
 
 
 def connected(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command, in the place of a parameter that is a group of options, all options of that group.
-
-    A group is a dataclass such as `Connection`; the command gets it made of what was said.
-    """
-    parameters = list(inspect.signature(command, eval_str=True).parameters.values())
+    """Give a command the options of a dataclass, like `Connection`, in the place of its parameter of that type."""
+    parameters = [
+        each.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for each in inspect.signature(command, eval_str=True).parameters.values()
+    ]
     groups: dict[str, Any] = {each.name: each.annotation for each in parameters if is_dataclass(each.annotation)}
 
     def run(**values: Any) -> None:
-        made = {
-            name: group(**{each.name: values.pop(each.name) for each in fields(group)})
-            for name, group in groups.items()
-        }
-        command(**made, **values)
+        for name, group in groups.items():
+            values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
+        command(**values)
 
-    options = [one for each in parameters for one in _options(each)]
+    spread = [option for each in parameters for option in _options_of(each)]
     # This is what typer reads.
     run.__name__, run.__doc__ = command.__name__, command.__doc__
-    run.__annotations__ = {each.name: each.annotation for each in options}
-    vars(run)["__signature__"] = inspect.Signature(options)
+    run.__annotations__ = {each.name: each.annotation for each in spread}
+    vars(run)["__signature__"] = inspect.Signature(spread)
     return run
 
 
-def _options(parameter: inspect.Parameter) -> list[inspect.Parameter]:
-    """Return the options that a parameter stands for: its own, or those of its group."""
+def _options_of(parameter: inspect.Parameter) -> list[inspect.Parameter]:
+    """Return a parameter, or those that it stands for."""
     group = parameter.annotation
     if not is_dataclass(group):
-        return [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
+        return [parameter]
     hints = get_type_hints(group, include_extras=True)
     return [
         inspect.Parameter(

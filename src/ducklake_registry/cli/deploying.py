@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from ducklake_registry.cli.building import Recipe, Workshop
+from ducklake_registry.cli.building import ImageSpec, Workshop
 from ducklake_registry.cluster.client import Cluster
 from ducklake_registry.engine import Engine
 from ducklake_registry.errors import UsageError
@@ -36,17 +36,17 @@ def laptop(
     patience = workflow.deadline.seconds
     with closing(Engine(patience)) as engine, RegistryClient(workflow.address, timeout=patience) as client:
         workshop = Workshop(engine, client, patience, tell)
-        images = [_listed(Recipe.listed(each), tags, workshop, build=build) for each in environment.builds]
+        images = [_listed(ImageSpec.listed(each), tags, workshop, build=build) for each in environment.builds]
         deployment = DeployEnvironment(workflow.cluster, environment, images, patience)
         bring = workflow.bring_step(deployment.images_from_elsewhere)
         yield [deployment.check_step(), *workflow.steps(), bring, *deployment.steps()]
 
 
-def _listed(recipe: Recipe, tags: Sequence[str], workshop: Workshop, *, build: bool) -> ListedImage:
-    names = recipe.names(tags, Destination.LOCAL)
+def _listed(spec: ImageSpec, tags: Sequence[str], workshop: Workshop, *, build: bool) -> ListedImage:
+    names = spec.names(tags, Destination.LOCAL)
     if build:
-        return workshop.plan_push(recipe, names)
-    return FoundImage(workshop.client, names, "build it: leave --no-build out")
+        return workshop.plan_push(spec, names)
+    return FoundImage(workshop.client, names, "leave --no-build out, or name one that is there, like --tag latest")
 
 
 @contextmanager

@@ -92,7 +92,9 @@ def deploy_kind(
     with laptop(workflow, environment, tag or (), terminal.output, build=not no_build) as steps:
         perform(terminal, steps, spec.context, deadline, dry_run=dry_run)
     if not dry_run:
-        terminal.show(after_deploy_kind(workflow.address, spec.context, is_default=name == "ducklake-cluster"))
+        images = [each.image for each in environment.builds] if environment else []
+        is_default = name == "ducklake-cluster"
+        terminal.show(after_deploy_kind(workflow.address, spec.context, images, is_default=is_default))
 
 
 def destroy_kind(
@@ -189,9 +191,9 @@ def deploy_prod(
             release = workflow.look(report)
         picture = release_picture(release)
         if dry_run:
-            stdout().print(picture)
+            stdout().print(picture, soft_wrap=True)
             return
-        terminal.show(picture)
+        terminal.show(picture, as_it_is=True)
         if release.changing:
             confirm(terminal, f"Deploy this to {release.context} at {release.server}?", yes=yes)
         perform(terminal, workflow.steps(release), release.context, deadline)

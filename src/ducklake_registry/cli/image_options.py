@@ -103,6 +103,26 @@ SourceDateEpoch = Annotated[
         show_default=False,
     ),
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to build an image; a command gets its options by `connected`.
+
+    None and false leave it to what the project's settings list.
+    """
+
+    file: Dockerfile = None
+    build_arg: BuildArgs = None
+    target: Target = None
+    label: Labels = None
+    no_cache: NoCache = False
+    pull: PullBase = False
+    platform: Platforms = None
+    builder: BuilderChoice = Builder.AUTO
+    source_date_epoch: SourceDateEpoch = None
+
+
 Prod = Annotated[bool, typer.Option("--prod", help="Push to production's registry; `latest` is refused.")]
 _PROD_REGISTRY = typer.Option(
     "--prod-registry",
@@ -142,21 +162,3 @@ ShortName = Annotated[
         help="Also name it without the registry, like ducklake-backend:v1.",
     ),
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class BuildChoices:
-    """What is said of how an image is built and called; None and false leave it to `[[environment.build]]`."""
-
-    context: Context = None
-    image: Image = None
-    tag: Tags = None
-    file: Dockerfile = None
-    build_arg: BuildArgs = None
-    target: Target = None
-    label: Labels = None
-    no_cache: NoCache = False
-    pull: PullBase = False
-    platform: Platforms = None
-    builder: BuilderChoice = Builder.AUTO
-    source_date_epoch: SourceDateEpoch = None

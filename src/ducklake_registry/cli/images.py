@@ -8,6 +8,7 @@ import typer
 
 from ducklake_registry.cli import image_options, options
 from ducklake_registry.cli.connection import Connection, connected
+from ducklake_registry.cli.image_options import Recipe
 from ducklake_registry.display.output import ListFormat, OutputFormat
 from ducklake_registry.reports.wishes import Sort
 
@@ -22,13 +23,16 @@ def register(app: typer.Typer) -> None:
 
 def build_and_push(
     project: typer.Context,
-    choices: image_options.BuildChoices,
+    context: image_options.Context = None,
+    image: image_options.Image = None,
+    tag: image_options.Tags = None,
+    *,
+    recipe: Recipe,
     prod: image_options.Prod = False,
     prod_registry: image_options.ProdRegistry = None,
     build_only: image_options.BuildOnly = False,
     push_only: image_options.PushOnly = False,
     rollout: image_options.Rollout = True,
-    *,
     connection: Connection,
     output: options.Output = OutputFormat.TABLE,
     dry_run: options.DryRun = False,
@@ -49,7 +53,7 @@ def build_and_push(
     import os
     from contextlib import closing
 
-    from ducklake_registry.cli.building import Goal, Recipe, Workshop
+    from ducklake_registry.cli.building import Goal, ImageSpec, Workshop
     from ducklake_registry.cli.running import list_steps
     from ducklake_registry.display.output import emit
     from ducklake_registry.display.terminal import Terminal
@@ -59,12 +63,12 @@ def build_and_push(
 
     goal, terminal = Goal.of(connection, prod_registry, prod=prod), Terminal(verbose=verbose, quiet=quiet)
     environment = read_environment(project.obj)
-    recipe = Recipe.chosen(choices, environment.build(choices.image) if environment else None)
-    names = recipe.names(choices.tag or (), goal.destination)
+    spec = ImageSpec.chosen(environment, image, context, recipe)
+    names = spec.names(tag or (), goal.destination)
     with closing(Engine(connection.timeout)) as engine, goal.connection.client() as client:
         workshop = Workshop(engine, client, connection.timeout, terminal.output)
-        plan = workshop.plan(recipe, names, build=not push_only, push=not build_only)
-        afterwards = workshop.rollout(environment, recipe.image, plan) if rollout else []
+        plan = workshop.plan(spec, names, build=not push_only, push=not build_only)
+        afterwards = workshop.rollout(environment, spec.image, plan) if rollout else []
         if dry_run:
             list_steps([*plan.steps(), *afterwards])
             return

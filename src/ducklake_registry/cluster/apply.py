@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from ducklake_registry.cluster.client import kind_of
-from ducklake_registry.cluster.kinds import JOB, NAMESPACE
+from ducklake_registry.cluster.client import NotServed, kind_of
+from ducklake_registry.cluster.kinds import CUSTOM_RESOURCE_DEFINITION, JOB, NAMESPACE, Kind
 from ducklake_registry.cluster.workload import condition
 from ducklake_registry.errors import FieldImmutable
 from ducklake_registry.waiting import Deadline, NotYet, wait_for
@@ -72,7 +72,9 @@ def apply_all(cluster: Cluster, wanted: Sequence[Object], deadline: Deadline, re
     outcomes: Counter[str] = Counter()
     for each in wanted:
         report(label(each))
-        outcomes[_apply_or_replace(cluster, each, deadline, report).outcome] += 1
+        outcomes[_apply_or_replace(cluster, placed(cluster, each), deadline, report).outcome] += 1
+        if kind_of(each) == CUSTOM_RESOURCE_DEFINITION:
+            _wait_until_served(cluster, each, deadline, report)
     if set(outcomes) <= {"unchanged"}:
         return "unchanged"
     return ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
@@ -95,11 +97,13 @@ def placed(cluster: Cluster, wanted: Object) -> Object:
 def preview(cluster: Cluster, wanted: list[Object]) -> list[Change]:
     """Return what applying these objects would do, by the server's own word where it can give it.
 
-    A namespace that is not there yet cannot be asked about what will be in it: that is new as a whole.
+    A namespace that is not there yet cannot be asked about what will be in it, nor a kind that is not about its
+    objects: those are new as a whole.
     """
     named = {each["metadata"]["name"] for each in wanted if each["kind"] == "Namespace"}
     missing = {name for name in named if cluster.get(NAMESPACE, name) is None}
-    return [_previewed(cluster, each, missing) for each in wanted]
+    coming = {kind for each in wanted if kind_of(each) == CUSTOM_RESOURCE_DEFINITION for kind in _defined(each)}
+    return [_previewed(cluster, each, missing, coming) for each in wanted]
 
 
 def remove(cluster: Cluster, unwanted: list[Object], deadline: Deadline, report: Report) -> list[str]:
@@ -129,6 +133,25 @@ def _live(cluster: Cluster, each: Object) -> Object | None:
     return cluster.get(kind_of(each), each["metadata"]["name"], each["metadata"].get("namespace"))
 
 
+def _defined(definition: Object) -> list[Kind]:
+    """Return the kinds that a CustomResourceDefinition makes."""
+    spec = definition["spec"]
+    served = [each["name"] for each in spec["versions"] if each.get("served")]
+    return [Kind(f"{spec['group']}/{version}", spec["names"]["kind"]) for version in served]
+
+
+def _wait_until_served(cluster: Cluster, definition: Object, deadline: Deadline, report: Report) -> None:
+    def probe() -> bool | NotYet:
+        try:
+            for kind in _defined(definition):
+                cluster.is_namespaced(kind)
+        except NotServed as error:
+            return NotYet(error.message)
+        return True
+
+    wait_for(label(definition), probe, deadline, report)
+
+
 def _is_to_be_replaced(cluster: Cluster, wanted: Object) -> bool:
     """Return whether an object is a Job that cannot become what is wanted: its pods' template never changes."""
     if kind_of(wanted) != JOB or (live := _live(cluster, wanted)) is None:
@@ -140,8 +163,14 @@ def _is_to_be_replaced(cluster: Cluster, wanted: Object) -> bool:
     return condition(live.get("status", {}), "Failed") is not None
 
 
-def _previewed(cluster: Cluster, wanted: Object, missing: set[str]) -> Change:
-    before = None if wanted["metadata"].get("namespace") in missing else _live(cluster, wanted)
+def _previewed(cluster: Cluster, wanted: Object, missing: set[str], coming: set[Kind]) -> Change:
+    try:
+        wanted = placed(cluster, wanted)
+        before = None if wanted["metadata"].get("namespace") in missing else _live(cluster, wanted)
+    except NotServed:
+        if kind_of(wanted) not in coming:
+            raise
+        before = None
     if before is not None and _is_to_be_replaced(cluster, wanted):
         lines = _diff(_shaped(before, wanted), wanted)
         return Change(wanted["kind"], wanted["metadata"]["name"], "replaced", lines)

@@ -256,9 +256,11 @@ class Cluster:
         )
 
     def _described(self, kind: Kind) -> dict[str, Any]:
-        for each in self.served(kind.api_version):
-            if each["kind"] == kind.name and "/" not in each["name"]:
-                return each
+        for _ in range(2):  # what was served before may not be all: a kind can come while we are at work
+            for each in self.served(kind.api_version):
+                if each["kind"] == kind.name and "/" not in each["name"]:
+                    return each
+            del self._resources[kind.api_version]
         raise NotServed(f"the cluster does not serve {kind.name} of {kind.api_version}")
 
     def _translated(self) -> contextlib.AbstractContextManager[None]:

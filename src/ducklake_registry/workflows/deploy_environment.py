@@ -99,7 +99,8 @@ class DeployEnvironment:
     def check(self, _report: Report) -> str:
         """See that the manifests can be read."""
         found = [each for path in self.environment.manifests for each in load_workloads(path)]
-        return f"{len(found)} objects, {len(self.images)} images"
+        images = ", ".join(each.image for each in self.environment.builds)
+        return f"{len(found)} objects" + (f", images {images}" if images else "")
 
     def pins(self) -> list[PushedImage]:
         """Ask the registry which images the workloads are to run."""
@@ -115,7 +116,7 @@ class DeployEnvironment:
     def objects(self, path: Path) -> list[Object]:
         """Return the objects of a manifest as they will be applied."""
         pins = {each.repository: each for each in (Reference.parse(pin.reference) for pin in self.pins())}
-        return [placed(self.cluster, each) for each in pinned(load_workloads(path), pins)]
+        return pinned(load_workloads(path), pins)
 
     def preview(self) -> list[Change]:
         """Return what applying would change, object by object."""
@@ -127,13 +128,13 @@ class DeployEnvironment:
 
     def roll_out(self, path: Path, report: Report) -> str:
         """Wait until the pods of a manifest are the newest and ready."""
-        objects = [placed(self.cluster, each) for each in load_workloads(path)]
-        return follow_all(self.cluster, objects, Deadline(self.patience), report)
+        return follow_all(self.cluster, load_workloads(path), Deadline(self.patience), report)
 
 
 def follow_all(cluster: Cluster, objects: Sequence[Object], deadline: Deadline, report: Report) -> str:
     """Wait for those objects that have pods to wait for, and return their names."""
-    workloads = [Workload.of(each) for each in objects if kind_of(each) in FOLLOWED]
+    followed = (each for each in objects if kind_of(each) in FOLLOWED)
+    workloads = [Workload.of(placed(cluster, each)) for each in followed]
     if not workloads:
         return "nothing to wait for"
     follow(cluster, workloads, deadline, report)

@@ -78,14 +78,15 @@ class DeployProd:
         Raises UsageError for an image of the manifests that is `latest`, NotFound for one that is not pushed.
         """
         self._check_images()
+        context = self.cluster.context
         report(f"reaching {self.client.endpoint.name}")
         reach(self.client)
         found = tuple(self._found(each.image).result() for each in self.environment.builds)
-        report(f"asking the cluster of context {self.cluster.context}")
+        report(f"asking the cluster of context {context}")
         version = self.cluster.version()
         changes = tuple(self._deployment(found).preview())
         registry = self.client.endpoint.name
-        return Release(self.cluster.context, self.cluster.server, version, registry, found, changes)
+        return Release(context, self.cluster.server, version, registry, found, changes)
 
     def steps(self, release: Release) -> list[Step]:
         """Return what is to be done to deploy just that."""
