@@ -13,6 +13,7 @@ see_to_extras() {
   want 'kubectl' "$(advice kubectl kubernetes-client)" see_to_kubectl
   want 'docker-registry 2.8' "Debian's package has it" see_to_docker_registry
   if engine_answers; then see_to_test_images; fi
+  make_room_for_clusters || true
   [[ -z $MISSING ]] || say "missing, so tests that need it are skipped:$MISSING"
 }
 
@@ -50,6 +51,13 @@ unpack_docker_registry() {
   mv -f "$place/usr/bin/docker-registry" "$BIN/docker-registry"
   rm -rf "$place"
 }
+
+# Each node's systemd watches files, and a user may by default watch too few for the nodes of four clusters. The
+# kernel is told until it starts anew.
+make_room_for_clusters() {
+  local limit=/proc/sys/fs/inotify/max_user_instances
+  is_root && [[ $(cat "$limit") -lt 512 ]] && echo 512 > "$limit"
+} 2> /dev/null
 
 see_to_test_images() {
   local image to_make=''

@@ -135,6 +135,9 @@ def test_a_second_one_that_cannot_wait_says_who_is_at_work(environment: Environm
 
 def test_destroy_takes_all_away_and_can_be_run_again(fresh: Environment) -> None:
     assert fresh.run_dlr("deploy-kind").returncode == 0
+    _the_first_volume_goes_with_its_claim(fresh)
+    again = fresh.run_dlr("deploy-kind")
+    assert "registry's volume: created" in again.stderr, again.stderr
     _stopped_and_unmarked(fresh)
     kept = fresh.run_dlr("deploy-kind")
     assert kept.returncode == 3, kept.stderr
@@ -172,6 +175,18 @@ def test_a_cluster_of_somebody_else_is_left_alone(fresh: Environment) -> None:
         assert done.returncode == 3, done.stderr
         assert "was not made by dlr" in done.stderr
     assert fresh.nodes()
+
+
+def _the_first_volume_goes_with_its_claim(environment: Environment) -> None:
+    """On a cluster of one node `dlr` makes the volume; the cluster's provisioner has to take it for its own."""
+    volumes = "/var/local-path-provisioner"
+    (node,) = environment.nodes()
+    assert environment.kubectl("get", "pv", "-o", "jsonpath={.items[*].status.phase}") == "Bound"
+    assert run("docker", "exec", node, "ls", volumes).split() == ["registry-storage"]
+    done = environment.run_dlr("clean-registry", "--delete-data", "--yes")
+    assert done.returncode == 0, done.stderr
+    environment.kubectl("wait", "--for=delete", "pv/registry-storage", "--timeout=60s")
+    assert run("docker", "exec", node, "ls", volumes).split() == []
 
 
 def _stopped_and_unmarked(environment: Environment) -> None:

@@ -14,6 +14,7 @@ from ducklake_registry.cluster.ports import holder_of
 from ducklake_registry.cluster.workload import is_ready
 from ducklake_registry.errors import ClusterError, EngineError, TimeoutExpired
 from ducklake_registry.waiting import Deadline, NotYet, wait_for
+from ducklake_registry.workflows.first_volume import FOLDER
 from ducklake_registry.workflows.node_image import choose_node_image
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
 _MARK = {"/etc/dlr-environment": "This cluster was completed by dlr.\n"}
 """What is on the control plane's node of a cluster once all of `kind create cluster` was done."""
-
-_VOLUMES = "/var/local-path-provisioner"
-"""Where the storage class of kind keeps the volumes on a node."""
 
 _PATIENCE = 30.0
 """Seconds that an unfinished cluster has to show that it only needs a moment more."""
@@ -93,7 +91,7 @@ class KindCluster:
 
     def _check_empty(self, node: Node) -> None:
         """See that a node has no volume: people make clusters with kind alone too, and images are in volumes."""
-        if self.engine.has_anything_in(node.name, _VOLUMES):
+        if self.engine.has_anything_in(node.name, FOLDER):
             name = self.spec.name
             raise ClusterError(
                 f"the cluster {name} does not come up, and its node {node.name} holds volumes",
