@@ -77,7 +77,7 @@ class Request(BaseHTTPRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Log requests, but not the probes, of which there are many."""
-        if self.path not in {"/livez", "/readyz"} or int(code) != HTTPStatus.OK:
+        if self.path not in {"/livez", "/readyz"}:
             super().log_request(code, size)
 
     def _get(self) -> Answer:
@@ -127,10 +127,11 @@ class Request(BaseHTTPRequestHandler):
             status, content = ask()
         except Refused as refusal:
             status, content = refusal.status, {"error": str(refusal)}
-        except Unavailable as error:
-            status, content = HTTPStatus.SERVICE_UNAVAILABLE, {"error": str(error)}
-        except Damaged as error:
-            status, content = HTTPStatus.INTERNAL_SERVER_ERROR, {"error": str(error)}
+        except (Unavailable, Damaged) as error:
+            self.log_error("%s: %s", self.path, error)
+            away = isinstance(error, Unavailable)
+            status = HTTPStatus.SERVICE_UNAVAILABLE if away else HTTPStatus.INTERNAL_SERVER_ERROR
+            content = {"error": str(error)}
         body = f"{json.dumps(content)}\n".encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

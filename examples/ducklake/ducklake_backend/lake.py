@@ -77,6 +77,8 @@ class Lake:
             self._opened = True
         except Unavailable:
             self._opened = False
+            # A connection that was made while the service led elsewhere would be kept, and go on to lead there.
+            self._store.close()
             raise
 
     def write(self, table: str, records: Sequence[Record]) -> Mapping[str, Any]:
