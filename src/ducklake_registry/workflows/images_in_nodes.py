@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ducklake_registry.engine import load_image, node_has_image
+from ducklake_registry.engine import load_images, node_has_image
 from ducklake_registry.reference import Reference
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ class ImagesInNodes:
         lacking = {
             name: each for name, each in ids.items() if each and not node_has_image(self.engine, node, name, each)
         }
-        for image, image_id in lacking.items():
-            report(f"{image} into {node}")
-            load_image(self.engine, node, image, image_id, self.deadline)
+        if lacking:
+            report(f"{', '.join(lacking)} into {node}")
+            load_images(self.engine, node, lacking, self.deadline)
         return bool(lacking)
 
 
