@@ -127,7 +127,7 @@ class Lake:
                 self._store.put_object(Bucket=self._bucket, Key=_ID_KEY, Body=str(_lake_id()).encode())
 
     def _compare(self) -> None:
-        wanted, found = str(_lake_id()), (self._content(_ID_KEY) or b"nothing").decode()
+        wanted, found = str(_lake_id()), (self._content(_ID_KEY) or b"nothing").decode(errors="replace").strip()
         if found != wanted:
             raise Unavailable(f"the catalog is of lake {wanted}, but the bucket {self._bucket} of {found}")
 
