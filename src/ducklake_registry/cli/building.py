@@ -11,7 +11,8 @@ from ducklake_registry.cli.image_options import Builder
 from ducklake_registry.engine import BuildOptions
 from ducklake_registry.errors import UsageError
 from ducklake_registry.oci import Platform
-from ducklake_registry.registry.endpoint import Endpoint, is_loopback
+from ducklake_registry.reference import is_loopback
+from ducklake_registry.registry.endpoint import Endpoint
 from ducklake_registry.workflows.build_and_push import BuildAndPush, BuildImage, PushImage
 from ducklake_registry.workflows.buildx import BuildxLoad, BuildxPush
 from ducklake_registry.workflows.image_names import Destination

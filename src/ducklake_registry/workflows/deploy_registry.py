@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ducklake_registry.cluster.apply import Change, apply, preview
+from ducklake_registry.cluster.classes import is_default_class
 from ducklake_registry.cluster.kinds import CLAIM, STORAGE_CLASS
 from ducklake_registry.cluster.rollout import follow
 from ducklake_registry.errors import AccessDenied, ClusterError
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 DEPLOYMENT_NAME = names.DEPLOYMENT
 CLAIM_NAME = names.CLAIM
 DEFAULT_NAMESPACE = names.NAMESPACE
-
-_DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +122,5 @@ def _check_class(cluster: Cluster, wanted: str | None) -> None:
     choice = f"--storage-class NAME: {', '.join(names)}" if names else "install a storage provisioner first"
     if wanted is not None and wanted not in names:
         raise ClusterError(f"the cluster has no storage class {wanted!r}", hint=choice)
-    marks = [(each["metadata"].get("annotations") or {}).get(_DEFAULT_CLASS) for each in classes]
-    if wanted is None and "true" not in marks:
+    if wanted is None and not any(map(is_default_class, classes)):
         raise ClusterError("the cluster has no default storage class for the registry's volume", hint=choice)

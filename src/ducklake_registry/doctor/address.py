@@ -1,0 +1,144 @@
+"""The registry's address: where it leads from this machine, and who else may listen there."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ducklake_registry.cluster.ports import forwards, holder_of
+from ducklake_registry.doctor.finding import Finding, Look, sound
+from ducklake_registry.errors import EngineError, RegistryError
+
+if TYPE_CHECKING:
+    from ducklake_registry.doctor.patient import Patient
+
+_SECONDS = 3.0
+AIRTUNES = "AirTunes"
+_AIRPLAY = ("ControlCenter", "ControlCe", "AirPlayXPCHelper")
+AIRPLAY_OFF = "turn AirPlay Receiver off (System Settings, General, AirDrop & Handoff)"
+
+
+def host_port(patient: Patient) -> Look:
+    """The registry's host and port take connections, and it is the registry that takes them."""
+    refused = _refusals(patient.endpoint.host, patient.endpoint.port)
+    if isinstance(refused, Finding):
+        return sound("", refused)
+    if not refused.reached:
+        return sound("", _nobody(patient, refused.why))
+    if patient.is_local and patient.belongs and patient.kind_name and (other := _other(patient)):
+        return sound("", other)
+    return sound(f"{patient.endpoint.host}:{patient.endpoint.port} takes connections")
+
+
+class _Tried:
+    """Whether any address of a host takes connections, and what was said by the last that did not."""
+
+    def __init__(self) -> None:
+        self.reached = False
+        self.why = ""
+
+
+def _refusals(host: str, port: int) -> _Tried | Finding:
+    try:
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        seen = f"no host is called {host!r}: {error.strerror or error}"
+        return Finding(
+            seen, "the name is misspelt, or this machine's DNS does not know it", f"getent hosts {host}"
+        )
+    tried = _Tried()
+    for family, kind, protocol, _, address in addresses:
+        with socket.socket(family, kind, protocol) as probe:
+            probe.settimeout(_SECONDS)
+            try:
+                probe.connect(address)
+            except OSError as error:
+                tried.why = tried.why or error.strerror or "no answer in time"
+            else:
+                tried.reached = True
+    return tried
+
+
+def _nobody(patient: Patient, why: str) -> Finding:
+    """Explain why nobody listens at the registry's address."""
+    name, port = patient.endpoint.name, patient.endpoint.port
+    seen = f"nothing takes connections at {name}: {why.lower()}"
+    if not patient.is_local:
+        means = "the registry is down, or a firewall or a missing VPN is between"
+        return Finding(seen, means, f"curl -v {patient.endpoint.url}/v2/")
+    forward = patient.case.dlr("port-forward", port=port if port != 5000 else None)  # noqa: PLR2004
+    if not patient.belongs:
+        return Finding(seen, "no registry runs on this machine at that port", "name another: --registry HOST:PORT")
+    with suppress(EngineError):
+        if patient.containers and patient.mapped is None:
+            means = f"the kind cluster {patient.kind_name} was made without the registry's port mapping, and kind "
+            means += "cannot add one: forward the port, or make the cluster anew (its images go)"
+            return Finding(seen, means, forward, independent=True)
+        if patient.mapped and patient.mapped != port:
+            means = f"kind leads port {patient.mapped} of this machine to the registry, not {port}"
+            return Finding(seen, means, f"export DLR_REGISTRY=localhost:{patient.mapped}", independent=True)
+        if patient.mapped:
+            means = "the engine does not lead the port to the node"
+            return Finding(seen, means, f"docker port {patient.containers[0].name}")
+        if patient.kind_name:
+            return Finding(seen, "the cluster would lead that port to its registry", "see the first broken link")
+    means = "nothing leads from this machine into the cluster, unless the port is forwarded"
+    return Finding(seen, means, forward)
+
+
+def _other(patient: Patient) -> Finding | None:
+    """Return who listens at the registry's port, if it is not the cluster."""
+    port = patient.endpoint.port
+    with suppress(EngineError):
+        container = patient.case.engine.holder_of(port)
+        ours = container in {node.name for node in patient.containers}
+        if ours and patient.endpoint.host == "localhost":
+            return _on_the_other_localhost(patient, port)
+        if ours or forwards(port):
+            return None
+        holder = f"the container {container}" if container else holder_of(port) or holder_of(port, "::1")
+        return _held(patient, port, holder or "another program")
+    return None
+
+
+def _on_the_other_localhost(patient: Patient, port: int) -> Finding | None:
+    """`localhost` is two addresses, and most programs try ::1 first."""
+    holder = holder_of(port, "::1")
+    if holder is None or forwards(port, "::1"):
+        return None
+    seen = f"port {port} of localhost is held by {holder} too, at ::1"
+    means = "kind's is at 127.0.0.1: programs that try ::1 first do not reach the registry"
+    return Finding(seen, means, _ending(patient, holder, port), independent=True)
+
+
+def _held(patient: Patient, port: int, holder: str) -> Finding:
+    airplay = holder.startswith(_AIRPLAY) or _speaks_airplay(patient)
+    seen = f"port {port} of this machine is held by {holder}{', which is AirPlay' if airplay else ''}"
+    if patient.mapped and patient.mapped != port:
+        means = f"the cluster's registry is at localhost:{patient.mapped}"
+        return Finding(seen, means, f"export DLR_REGISTRY=localhost:{patient.mapped}", independent=True)
+    if patient.containers and patient.mapped is None:
+        means = f"the kind cluster {patient.kind_name} does not map the registry's port: what answers is another"
+        forward = patient.case.dlr("port-forward", port=port + 1)
+        return Finding(seen, means, f"{forward}  # and --registry localhost:{port + 1}", independent=True)
+    means = "the cluster cannot have that port"
+    return Finding(seen, means, _ending(patient, holder, port), independent=True)
+
+
+def _ending(patient: Patient, holder: str, port: int) -> str:
+    """Return how to get a port back from a program, or around it."""
+    if holder.startswith(_AIRPLAY) or _speaks_airplay(patient):
+        way = AIRPLAY_OFF
+    elif pid := holder.rpartition("(process ")[2].rstrip(")"):
+        way = f"kill {pid}" if pid.isdigit() else f"end {holder}"
+    if patient.containers:
+        return way
+    return f"{way}  # or {patient.case.deploy_kind(str(patient.kind_name), port + 1)}"
+
+
+def _speaks_airplay(patient: Patient) -> bool:
+    """Whether AirPlay answers; macOS does not tell everyone which program listens."""
+    with suppress(RegistryError):
+        return patient.answer.header("server").startswith(AIRTUNES)
+    return False
