@@ -39,7 +39,7 @@ def doctor(
         typer.Option(
             "--thorough",
             envvar="DLR_THOROUGH",
-            help="Let a pod on each node pull an image that is pushed for that.",
+            help="Let a pod on each node pull an image made for that.",
         ),
     ] = False,
     namespace: options.Namespace = "storage",

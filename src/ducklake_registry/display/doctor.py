@@ -25,7 +25,7 @@ _MARKS = {
     State.FOLLOWS: ("↳", "red", "follows: "),
     State.WARNING: ("!", "yellow", "warning: "),
     State.UNKNOWN: ("?", "yellow", "cannot be seen: "),
-    State.NOT_APPLICABLE: ("–", "dim", "not on this way: "),
+    State.NOT_APPLICABLE: ("–", "dim", "not on this way: "),  # noqa: RUF001
 }
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ducklake_registry.doctor.patient import Patient
 
 _SECONDS = 3.0
+_USUAL_PORT = 5000
 AIRTUNES = "AirTunes"
 _AIRPLAY = ("ControlCenter", "ControlCe", "AirPlayXPCHelper")
 AIRPLAY_OFF = "turn AirPlay Receiver off (System Settings, General, AirDrop & Handoff)"
@@ -67,24 +68,37 @@ def _nobody(patient: Patient, why: str) -> Finding:
     if not patient.is_local:
         means = "the registry is down, or a firewall or a missing VPN is between"
         return Finding(seen, means, f"curl -v {patient.endpoint.url}/v2/")
-    forward = patient.case.dlr("port-forward", port=port if port != 5000 else None)  # noqa: PLR2004
     if not patient.belongs:
         return Finding(seen, "no registry runs on this machine at that port", "name another: --registry HOST:PORT")
     with suppress(EngineError):
-        if patient.containers and patient.mapped is None:
-            means = f"the kind cluster {patient.kind_name} was made without the registry's port mapping, and kind "
-            means += "cannot add one: forward the port, or make the cluster anew (its images go)"
-            return Finding(seen, means, forward, independent=True)
-        if patient.mapped and patient.mapped != port:
-            means = f"kind leads port {patient.mapped} of this machine to the registry, not {port}"
-            return Finding(seen, means, f"export DLR_REGISTRY=localhost:{patient.mapped}", independent=True)
-        if patient.mapped:
-            means = "the engine does not lead the port to the node"
-            return Finding(seen, means, f"docker port {patient.containers[0].name}")
-        if patient.kind_name:
-            return Finding(seen, "the cluster would lead that port to its registry", "see the first broken link")
+        if patient.containers:
+            return _unmapped(patient, seen)
+        if patient.kind_name and not patient.api_answers:
+            means = "the cluster would lead that port to its registry"
+            return Finding(seen, means, patient.case.deploy_kind(patient.kind_name, port))
     means = "nothing leads from this machine into the cluster, unless the port is forwarded"
-    return Finding(seen, means, forward)
+    return Finding(seen, means, _forwarded(patient))
+
+
+def _unmapped(patient: Patient, seen: str) -> Finding:
+    """Explain why nobody listens although there are nodes: kind fixes what leads to them when it makes them."""
+    if patient.mapped is None:
+        means = (
+            f"the kind cluster {patient.kind_name} was made without the registry's port mapping, and kind cannot add "
+            "one: forward the port while you need it, or make the cluster anew (its images go)"
+        )
+        return Finding(seen, means, _forwarded(patient), independent=True)
+    if patient.mapped != patient.endpoint.port:
+        means = f"kind leads port {patient.mapped} of this machine to the registry"
+        return Finding(seen, means, f"export DLR_REGISTRY=localhost:{patient.mapped}", independent=True)
+    return Finding(
+        seen, "the engine does not lead the port to the node", f"docker port {patient.containers[0].name}"
+    )
+
+
+def _forwarded(patient: Patient) -> str:
+    port = patient.endpoint.port
+    return patient.case.dlr("port-forward", port=port if port != _USUAL_PORT else None)
 
 
 def _other(patient: Patient) -> Finding | None:

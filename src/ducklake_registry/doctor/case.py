@@ -24,7 +24,8 @@ class Case:
     """A registry and the cluster that it is in.
 
     `context` and `registry` are None where the user has named none: then it is the laptop's cluster, or the
-    current context, and that cluster's own registry. `client` makes a client of a registry with the user's options.
+    current context, and that cluster's own registry. `client` makes a client of a registry with the user's
+    options.
     `named_kubeconfig` is what was said with `--kubeconfig`. `thorough` allows to put something into the registry
     and the cluster.
     """

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from multiprocessing.pool import ThreadPool
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from ducklake_registry.cluster import kind, kinds
+from ducklake_registry.cluster.apply import preview
 from ducklake_registry.cluster.client import Cluster
 from ducklake_registry.cluster.diagnosis import last_log_lines
 from ducklake_registry.cluster.execute import execute
@@ -15,13 +17,13 @@ from ducklake_registry.cluster.kubeconfig import LAPTOP_CONTEXT
 from ducklake_registry.cluster.workload import is_ready, newest_pods
 from ducklake_registry.doctor.facts import Known, fact
 from ducklake_registry.errors import ClusterError, ClusterUnreachable, EngineError
-from ducklake_registry.manifests import RegistrySpec, names
+from ducklake_registry.manifests import RegistrySpec, names, patched, registry_objects
 from ducklake_registry.reference import is_loopback
 from ducklake_registry.reports.volume import disk
-from ducklake_registry.waiting import Deadline
-from ducklake_registry.workflows.deploy_registry import DeployRegistry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ducklake_registry.cluster.apply import Change
     from ducklake_registry.doctor.case import Case
     from ducklake_registry.engine import Node
@@ -35,6 +37,7 @@ SECONDS = 5.0
 
 NODE_PORT = 30500
 _LOG_LINES = 60
+_MOST_NODES = 8
 _HOSTING = ("local-registry-hosting", "kube-public")
 _USUAL = "localhost:5000"
 
@@ -45,6 +48,10 @@ class Patient(Known):
     def __init__(self, case: Case) -> None:
         super().__init__()
         self.case = case
+
+    def anticipate(self) -> tuple[Callable[[], object], ...]:
+        """Return what takes long and will be wanted, to be begun at once."""
+        return (lambda: self.api_version, lambda: self.silent)
 
     # --- the laptop
 
@@ -151,8 +158,28 @@ class Patient(Known):
 
     @fact
     def changes(self) -> list[Change]:
-        """What `dlr deploy-registry` would change, by the server's own word."""
-        return DeployRegistry(self.cluster, self.spec, Deadline(SECONDS)).preview()
+        """What deploying the registry again would change of what runs, by the server's own word."""
+        kept = {kinds.DEPLOYMENT.name, kinds.SERVICE.name}
+        wanted = [each for each in patched(registry_objects(), self.spec) if each["kind"] in kept]
+        with ThreadPool(len(wanted)) as pool:
+            return [
+                change for each in pool.map(lambda one: preview(self.cluster, [one]), wanted) for change in each
+            ]
+
+    @fact
+    def silent(self) -> list[str]:
+        """The nodes at whose node port nobody answers, as they themselves see it; only kind's can be asked."""
+        nodes = [node.name for node in self.containers if node.running][:_MOST_NODES]
+        with ThreadPool(max(1, len(nodes))) as pool:
+            return [node for node, good in zip(nodes, pool.map(self._answers, nodes), strict=True) if not good]
+
+    def _answers(self, node: str) -> bool:
+        asking = ["curl", "--silent", "--output", "/dev/null", "--max-time", f"{SECONDS:g}"]
+        try:
+            self.case.engine.run_in(node, [*asking, f"http://{node}:{NODE_PORT}/"])
+        except EngineError:
+            return False
+        return True
 
     @fact
     def disk(self) -> Disk | None:

@@ -11,7 +11,7 @@ from ducklake_registry.cluster.workload import container, progress
 from ducklake_registry.doctor.deploying import deploy_again, usual_image
 from ducklake_registry.doctor.finding import Finding, Look, Remedy, Severity, sound
 from ducklake_registry.doctor.kubernetes import ELSEWHERE
-from ducklake_registry.doctor.releases import outdated
+from ducklake_registry.doctor.releases import number, outdated
 from ducklake_registry.errors import ClusterError, EngineError
 
 if TYPE_CHECKING:
@@ -54,8 +54,7 @@ def pod(patient: Patient) -> Look:
         seen = f"{now.ready} of {now.wanted} pods ready; {name} is starting"
         repair = patient.case.dlr("registry-status") + " --watch"
         return sound("", Finding(seen, "it takes no requests yet", repair))
-    said = f"{name}, {patient.release.partition(' ')[2].rpartition('/')[2] or 'version unknown'}"
-    return sound(said, *_warnings(patient))
+    return sound(f"{name} runs release {number(patient.release) or 'unknown'}", *_warnings(patient))
 
 
 def _troubles(patient: Patient, deployment: Object) -> Iterator[Finding]:

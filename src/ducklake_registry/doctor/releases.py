@@ -55,8 +55,8 @@ def outdated(said: str, image: str) -> Outdated | None:
     if not faults:
         return None
     ended = ", and releases before 3.0 get no more fixes" if found < _NO_LONGER else ""
-    number = ".".join(map(str, found[:3]))
-    return Outdated(f"the registry is release {number}, which has known faults", "; ".join(faults) + ended)
+    name = number(said) or number(image.rpartition(":")[2])
+    return Outdated(f"the registry is release {name}, which has known faults", "; ".join(faults) + ended)
 
 
 def release(text: str) -> Release | None:
@@ -67,6 +67,12 @@ def release(text: str) -> Release | None:
         return None
     candidate = _FINAL if match[4] is None else {"rc": _CANDIDATE}.get(match[4], _BETA) + int(match[5])
     return int(match[1]), int(match[2]), int(match[3]), candidate
+
+
+def number(text: str) -> str:
+    """Return the release in a text as people write it: "3.1.2"; "" where there is none."""
+    found = release(text)
+    return ".".join(map(str, found[:3])) if found else ""
 
 
 def _of(text: str) -> Release:

@@ -32,7 +32,10 @@ class _Seen:
 def examine(links: Sequence[Link], patient: Patient) -> Checkup:
     """Look at every link, each in a thread of its own, and judge. Raises UsageError."""
     start = time.monotonic()
-    with asking() as questions:
+    early = patient.anticipate()
+    with asking(len(links) + len(early)) as questions:
+        for fact in early:
+            questions.ask("", fact)
         asked = [questions.ask(link.name, partial(_seen, link, patient)) for link in links]
         seen = [each.get() for each in asked]
         registry, context = patient.endpoint.name, patient.context if patient.belongs else None

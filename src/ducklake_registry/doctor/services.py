@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from multiprocessing.pool import ThreadPool
 from typing import TYPE_CHECKING
 
 from ducklake_registry.doctor.deploying import deploy_again
 from ducklake_registry.doctor.finding import Finding, Look, Severity, sound
 from ducklake_registry.doctor.kubernetes import ELSEWHERE
 from ducklake_registry.doctor.patient import NODE_PORT
-from ducklake_registry.errors import ClusterError, EngineError
+from ducklake_registry.errors import ClusterError
 from ducklake_registry.manifests import names
 
 if TYPE_CHECKING:
     from ducklake_registry.doctor.patient import Patient
     from ducklake_registry.manifests import Object
-
-_SECONDS = 4
-_MOST_NODES = 8
 
 
 def service(patient: Patient) -> Look:
@@ -50,9 +46,8 @@ def node_port(patient: Patient) -> Look:
     if port is None:
         seen = f"the service {names.NODE_PORT_SERVICE} has no node port"
         return sound("", deploy_again(patient, seen, "neither this machine nor the nodes reach the registry"))
-    silent = _silent_nodes(patient, int(port))
-    if silent:
-        seen = f"node port {port} does not answer on {', '.join(silent)}"
+    if port == NODE_PORT and patient.silent:
+        seen = f"node port {port} does not answer on {', '.join(patient.silent)}"
         means = "the node's kube-proxy does not lead it to the registry's pod"
         repair = patient.case.kubectl(patient.context, "-n kube-system logs -l k8s-app=kube-proxy --tail 20")
         return sound("", Finding(seen, means, repair))
@@ -84,21 +79,3 @@ def _misled(patient: Patient, name: str) -> Finding | None:
 
 def _has(pod: Object, wanted: dict[str, str]) -> bool:
     return bool(wanted) and wanted.items() <= pod["metadata"].get("labels", {}).items()
-
-
-def _silent_nodes(patient: Patient, port: int) -> list[str]:
-    """Return the nodes at whose port nobody answers, as they themselves see it; only kind's can be asked."""
-    nodes = [node.name for node in patient.containers if node.running][:_MOST_NODES]
-    if not nodes:
-        return []
-
-    def answers(node: str) -> bool:
-        asking = ["curl", "--silent", "--output", "/dev/null", "--max-time", str(_SECONDS)]
-        try:
-            patient.case.engine.run_in(node, [*asking, f"http://{node}:{port}/"])
-        except EngineError:
-            return False
-        return True
-
-    with ThreadPool(len(nodes)) as pool:
-        return [node for node, good in zip(nodes, pool.map(answers, nodes), strict=True) if not good]
