@@ -76,11 +76,13 @@ def remove(cluster: Cluster, unwanted: list[Object], deadline: Deadline, report:
         report(label(each))
         if cluster.delete(kind_of(each), name, namespace):
             removed.append(label(each))
-            _wait_until_gone(cluster, each, deadline, report)
+            wait_until_gone(cluster, each, deadline, report)
     return removed
 
 
-def _wait_until_gone(cluster: Cluster, each: Object, deadline: Deadline, report: Report) -> None:
+def wait_until_gone(cluster: Cluster, each: Object, deadline: Deadline, report: Report) -> None:
+    """Wait until the cluster has an object no longer. Raises TimeoutExpired that says what holds it."""
+
     def probe() -> bool | NotYet:
         live = _live(cluster, each)
         if live is None:

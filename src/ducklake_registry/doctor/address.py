@@ -84,8 +84,8 @@ def _unmapped(patient: Patient, seen: str) -> Finding:
     """Explain why nobody listens although there are nodes: kind fixes what leads to them when it makes them."""
     if patient.mapped is None:
         means = (
-            f"the kind cluster {patient.kind_name} was made without the registry's port mapping, and kind cannot add "
-            "one: forward the port while you need it, or make the cluster anew (its images go)"
+            f"the kind cluster {patient.kind_name} was made without the registry's port mapping, and kind cannot "
+            "add it: forward the port while you need it, or make the cluster anew (its images go)"
         )
         return Finding(seen, means, _forwarded(patient), independent=True)
     if patient.mapped != patient.endpoint.port:

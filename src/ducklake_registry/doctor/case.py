@@ -53,6 +53,11 @@ class Case:
         named = ["--kubeconfig", shlex.quote(self.named_kubeconfig)] if self.named_kubeconfig else []
         return " ".join(["kubectl", *named, "--context", shlex.quote(context), *words])
 
+    def restart(self, context: str) -> str:
+        """Return the command that replaces the registry's pods."""
+        deployment = f"deployment/{names.DEPLOYMENT}"
+        return self.kubectl(context, "rollout restart", deployment, "--namespace", self.namespace)
+
     def deploy_kind(self, name: str, host_port: int) -> str:
         """Return the command that makes or repairs the laptop's cluster."""
         return self.dlr(

@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from ducklake_registry.cluster.workload import container
 from ducklake_registry.doctor.deploying import deploy_again, usual_configuration
-from ducklake_registry.doctor.finding import Finding, Look, Severity, not_applicable, sound
+from ducklake_registry.doctor.finding import Finding, Look, Remedy, Severity, not_applicable, sound
 from ducklake_registry.doctor.kubernetes import ELSEWHERE
 from ducklake_registry.errors import ClusterError
 from ducklake_registry.manifests import names
+from ducklake_registry.manifests.patches import CHECKSUM_ANNOTATION, checksum
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ducklake_registry.doctor.patient import Patient
+    from ducklake_registry.manifests import Object
 
 READ_ONLY = "storage.maintenance.readonly.enabled"
 DELETE = "storage.delete.enabled"
@@ -39,7 +42,17 @@ def configuration(patient: Patient) -> Look:
         why = " ".join(str(error).split())
         means = "the registry cannot read it, and does not start"
         return sound("", deploy_again(patient, f"its config.yml is no YAML: {why}", means))
-    return sound("as dlr deploys it", *_settings(patient, settings), *_other_changes(patient))
+    findings = [*_settings(patient, settings), *_other_changes(patient)]
+    return sound("as dlr deploys it", *findings, _unread(patient))
+
+
+def configured(patient: Patient) -> dict[str, Any]:
+    """Return the settings on the cluster as one level: {"storage.delete.enabled": True}; none if unreadable."""
+    text = (patient.config_map or {}).get("data", {}).get("config.yml", "")
+    try:
+        return _flat(yaml.safe_load(text))
+    except yaml.YAMLError:
+        return {}
 
 
 def _settings(patient: Patient, settings: Any) -> Iterator[Finding]:
@@ -57,6 +70,26 @@ def _settings(patient: Patient, settings: Any) -> Iterator[Finding]:
         seen = f"its config.yml differs from dlr's: {'; '.join(shown)}{more}"
         means = "somebody has chosen so, or dlr has changed; deploying again makes it dlr's"
         yield Finding(seen, means, patient.case.deploy_registry(patient.spec), Severity.WARNING)
+
+
+def _unread(patient: Patient) -> Finding | None:
+    """Return that the registry still runs with what it was rolled out with, though there is another by now."""
+    pod, config_map = patient.ready_pod, patient.config_map
+    if pod is None or config_map is None or _is_of(pod, config_map):
+        return None
+    changed = max((str(each.get("time", "")) for each in config_map["metadata"]["managedFields"]), default="")
+    started = str(container(pod).get("state", {}).get("running", {}).get("startedAt", ""))
+    if started >= changed:
+        return None
+    seen = f"the configuration was changed at {changed}, and the registry started at {started}"
+    means = "it reads its configuration only when it starts, and runs with the one before"
+    return Finding(seen, means, patient.case.restart(patient.context), Severity.WARNING, remedy=Remedy.RESTART)
+
+
+def _is_of(pod: Object, config_map: Object) -> bool:
+    """Tell whether a pod was rolled out with a configuration."""
+    rolled = (pod["metadata"].get("annotations") or {}).get(CHECKSUM_ANNOTATION)
+    return bool(rolled == checksum(config_map["data"]["config.yml"]))
 
 
 def _other_changes(patient: Patient) -> Iterator[Finding]:

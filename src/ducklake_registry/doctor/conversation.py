@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from ducklake_registry.doctor.address import AIRPLAY_OFF, AIRTUNES
 from ducklake_registry.doctor.clock import set_clock, skewed
-from ducklake_registry.doctor.configuration import READ_ONLY
-from ducklake_registry.doctor.finding import Finding, Look, Severity, not_applicable, sound
+from ducklake_registry.doctor.configuration import DELETE, READ_ONLY, configured
+from ducklake_registry.doctor.finding import Finding, Look, Remedy, Severity, not_applicable, sound
 from ducklake_registry.errors import DeleteDisabled, DlrError, ReadOnly, RegistryUnreachable
 from ducklake_registry.registry.answers import problem
 
@@ -147,22 +147,25 @@ def writing(patient: Patient) -> Look:
     if isinstance(error, DeleteDisabled):
         seen = f"deleting is disabled in {patient.endpoint.name}"
         means = "images can be pushed and pulled, but never removed, and its volume fills"
-        key = "storage.delete.enabled: true in the registry's config.yml, and a restart"
-        return sound("", Finding(seen, means, _configured(patient, key), Severity.WARNING))
+        ours = patient.case.deploy_registry(patient.spec) if _is_ours(patient) else ""
+        repair = ours or f"set {DELETE}: true in the registry's config.yml, and start it anew"
+        return sound("", Finding(seen, means, repair, Severity.WARNING))
     return sound(f"cannot be told: {error.message}")
 
 
 def _read_only(patient: Patient) -> Finding:
     seen = f"{patient.endpoint.name} is in its read-only mode"
     means = "pushes and deletions are refused: maintenance was not ended"
-    return Finding(
-        seen, means, _configured(patient, f"{READ_ONLY}: false in the registry's config.yml, and a restart")
-    )
+    if not _is_ours(patient):
+        return Finding(seen, means, f"set {READ_ONLY}: false in the registry's config.yml, and start it anew")
+    if not configured(patient).get(READ_ONLY):
+        means += "; its configuration has no such mode by now, and is read at the next start"
+        return Finding(seen, means, patient.case.restart(patient.context), remedy=Remedy.RESTART)
+    return Finding(seen, means, patient.case.deploy_registry(patient.spec))
 
 
-def _configured(patient: Patient, setting: str) -> str:
-    """Return how a setting of the registry is made what dlr deploys; one that is not ours has its own ways."""
+def _is_ours(patient: Patient) -> bool:
+    """Tell whether the registry's configuration is ours to change."""
     with suppress(DlrError):
-        if patient.belongs and patient.deployment:
-            return patient.case.deploy_registry(patient.spec)
-    return f"set {setting}"
+        return patient.belongs and patient.config_map is not None
+    return False

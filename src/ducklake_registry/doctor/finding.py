@@ -36,6 +36,7 @@ class Remedy(StrEnum):
     ADD_CONTEXT = "write the kube context anew"
     DEFAULT_CLASS = "make the storage class the default"
     DEPLOY_REGISTRY = "deploy the registry again"
+    RESTART = "start the registry anew"
     LOAD_IMAGE = "bring the registry's image into the nodes"
     WIRE_NODES = "wire the nodes"
 

@@ -13,7 +13,7 @@ from ducklake_registry.cluster.kubeconfig import knows
 from ducklake_registry.doctor.clock import skewed
 from ducklake_registry.doctor.deploying import deploy_again
 from ducklake_registry.doctor.finding import Finding, Look, Remedy, not_applicable, sound
-from ducklake_registry.errors import AccessDenied, ClusterError, ClusterUnreachable, DlrError, UsageError
+from ducklake_registry.errors import AccessDenied, ClusterError, ClusterUnreachable, DlrError
 from ducklake_registry.manifests import names
 from ducklake_registry.reports.objects import Claim
 from ducklake_registry.reports.verdict import NEARLY_FULL
@@ -32,9 +32,7 @@ def api(patient: Patient) -> Look:
         return ELSEWHERE
     try:
         version = patient.api_version
-    except (ClusterUnreachable, AccessDenied, UsageError) as error:
-        if isinstance(error, UsageError) and not patient.kind_name:
-            raise
+    except (ClusterUnreachable, AccessDenied) as error:
         return sound("", _unusable(patient, error))
     said = f"{version} at {patient.cluster.server}"
     return sound(said, skewed("the API server", patient.cluster.time(), datetime.now(UTC)))

@@ -16,7 +16,7 @@ from ducklake_registry.cluster.execute import execute
 from ducklake_registry.cluster.kubeconfig import LAPTOP_CONTEXT
 from ducklake_registry.cluster.workload import is_ready, newest_pods
 from ducklake_registry.doctor.facts import Known, fact
-from ducklake_registry.errors import ClusterError, ClusterUnreachable, EngineError
+from ducklake_registry.errors import ClusterError, ClusterUnreachable, EngineError, UsageError
 from ducklake_registry.manifests import RegistrySpec, names, patched, registry_objects
 from ducklake_registry.reference import is_loopback
 from ducklake_registry.reports.volume import disk
@@ -101,7 +101,12 @@ class Patient(Known):
     @fact
     def api_version(self) -> str:
         """The Kubernetes version of the API server."""
-        return self._cluster.version()
+        try:
+            return self._cluster.version()
+        except UsageError as error:
+            if self.kind_name is None:
+                raise
+            raise ClusterUnreachable(error.message, error.hint) from error  # kind can tell how it is reached
 
     @fact
     def _cluster(self) -> Cluster:

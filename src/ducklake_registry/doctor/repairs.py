@@ -36,13 +36,17 @@ def remedies(checkup: Checkup) -> list[Remedy]:
 
 def steps(remedy: Remedy, patient: Patient, deadline: Deadline) -> Sequence[Step]:  # noqa: PLR0911 - a table
     """Return the steps of a remedy."""
+    registry = DeployRegistry(Cluster(patient.context, patient.case.kubeconfig), patient.spec, deadline)
     match remedy:
         case Remedy.START_NODES:
             return [Step("Start the nodes", partial(_start, patient, deadline))]
         case Remedy.DEFAULT_CLASS:
             return [Step("Mark the storage class as the default one", partial(_mark_class, patient))]
         case Remedy.DEPLOY_REGISTRY:
-            return DeployRegistry(patient.cluster, patient.spec, deadline).steps()
+            return registry.steps()
+        case Remedy.RESTART:
+            roll_out = Step("Roll out the registry", registry.roll_out)
+            return [Step("Replace the registry's pods", registry.restart), roll_out]
     environment = _environment(patient, deadline)
     match remedy:
         case Remedy.DEPLOY_KIND:
@@ -52,7 +56,7 @@ def steps(remedy: Remedy, patient: Patient, deadline: Deadline) -> Sequence[Step
         case Remedy.WIRE_NODES:
             return [Step(f"Wire the nodes for {patient.endpoint.name}", environment.wire)]
         case Remedy.LOAD_IMAGE:
-            roll_out = Step("Roll out the registry", environment.deploy_registry.roll_out)
+            roll_out = Step("Roll out the registry", registry.roll_out)
             return [Step(f"Bring {environment.registry_image} into the nodes", environment.load_image), roll_out]
 
 

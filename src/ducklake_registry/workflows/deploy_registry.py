@@ -6,10 +6,11 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ducklake_registry.cluster.apply import Change, apply, preview
+from ducklake_registry.cluster.apply import Change, apply, preview, wait_until_gone
 from ducklake_registry.cluster.classes import is_default_class
-from ducklake_registry.cluster.kinds import CLAIM, STORAGE_CLASS
+from ducklake_registry.cluster.kinds import CLAIM, CONFIG_MAP, DEPLOYMENT, POD, STORAGE_CLASS
 from ducklake_registry.cluster.rollout import follow
+from ducklake_registry.cluster.workload import newest_pods
 from ducklake_registry.errors import AccessDenied, ClusterError
 from ducklake_registry.manifests import RegistrySpec, find, names, parse_quantity, patched, registry_objects
 from ducklake_registry.step import Step
@@ -59,13 +60,34 @@ class DeployRegistry:
 
     def apply(self, report: Report) -> str:
         """Apply every object; the outcome counts them."""
-        outcomes: Counter[str] = Counter()
-        for each in self.objects():
+        objects, before, changes = self.objects(), self._configuration(), []
+        for each in objects:
             report(f"{each['kind']} {each['metadata']['name']}")
-            outcomes[apply(self.cluster, each).outcome] += 1
+            changes.append(apply(self.cluster, each))
+        rolled = any(change.kind == DEPLOYMENT.name and change.outcome != "unchanged" for change in changes)
+        # Its check sum rolls the pods; not if somebody has changed the ConfigMap alone, which is now as it was.
+        if before not in {None, self._configuration()} and not rolled:
+            self.restart(report)
+        outcomes = Counter(change.outcome for change in changes)
         if set(outcomes) == {"unchanged"}:
             return "unchanged"
         return ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
+
+    def _configuration(self) -> str | None:
+        """Return the registry's configuration as it is on the cluster."""
+        found = self.cluster.get(CONFIG_MAP, names.CONFIG, self.namespace)
+        return found.get("data", {}).get("config.yml") if found else None
+
+    def restart(self, report: Report) -> str:
+        """Replace the pods: the registry reads its configuration only when it starts."""
+        deployment = self.cluster.get(DEPLOYMENT, DEPLOYMENT_NAME, self.namespace)
+        pods = newest_pods(self.cluster, deployment) if deployment else []
+        for pod in pods:
+            report(f"pod {pod['metadata']['name']}")
+            self.cluster.delete(POD, pod["metadata"]["name"], self.namespace)
+        for pod in pods:
+            wait_until_gone(self.cluster, {"apiVersion": "v1", "kind": "Pod"} | pod, self.deadline, report)
+        return f"{len(pods)} replaced"
 
     def roll_out(self, report: Report) -> str:
         """Wait until the registry's pods are the newest and ready."""
