@@ -78,6 +78,7 @@ def running(
     tls: dict[str, Any] | None = None,
     port: int | None = None,
     catalog: dict[str, Any] | None = None,
+    address: str = "127.0.0.1",
 ) -> Iterator[RunningRegistry]:
     """Run a registry until the block ends, on a free port or a given one; what it logged is in `log`."""
     program = find_program(release)
@@ -92,7 +93,7 @@ def running(
             "delete": {"enabled": delete},
             "maintenance": {"readonly": {"enabled": readonly}},
         },
-        "http": {"addr": f"127.0.0.1:{port}", "secret": "for these tests", **({"tls": tls} if tls else {})},
+        "http": {"addr": f"{address}:{port}", "secret": "for these tests", **({"tls": tls} if tls else {})},
         **({"auth": auth} if auth else {}),
         **({"catalog": catalog} if catalog else {}),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from ducklake_registry.doctor.finding import Finding, Severity
@@ -17,7 +18,8 @@ TOLERATED = 30.0
 
 def skewed(whose: str, theirs: datetime, ours: datetime) -> Finding | None:
     """Return that another's clock differs from this machine's, if it does by more than is harmless."""
-    seconds = (theirs - ours).total_seconds()
+    # A time without a zone is of UTC, as all times of HTTP are (RFC 9110, section 5.6.7).
+    seconds = ((theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)) - ours).total_seconds()
     if abs(seconds) <= TOLERATED:
         return None
     way = "ahead of" if seconds > 0 else "behind"

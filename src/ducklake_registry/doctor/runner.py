@@ -76,8 +76,10 @@ def judge(links: Sequence[Link], seen: Sequence[_Seen]) -> tuple[tuple[Examined,
         cause = next((blamed[name] for name in _order(links, link) if name in blamed), None)
         own = [_placed(finding, link.name, cause) for finding in (each.look.findings if each.look else ())]
         state = _state(each, own, cause)
-        if state in {State.BROKEN, State.FOLLOWS}:
-            blamed[link.name] = link.name if state is State.BROKEN else str(cause)
+        if state is State.BROKEN:
+            blamed[link.name] = link.name
+        elif cause and state in {State.FOLLOWS, State.NOT_APPLICABLE}:
+            blamed[link.name] = cause
         examined.append(Examined(link.name, state, each.look.said if each.look else each.why, each.seconds))
         findings += own
     return tuple(examined), tuple(findings)
