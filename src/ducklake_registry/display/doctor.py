@@ -45,11 +45,12 @@ def _chain(links: Sequence[Examined]) -> RenderableType:
     rows = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     rows.add_column(no_wrap=True)
     rows.add_column(no_wrap=True)
-    rows.add_column(overflow="ellipsis", no_wrap=True)
+    rows.add_column()
     for link in links:
         mark, style, word = _MARKS[link.state]
         quiet = "" if link.state in {State.SOUND, State.BROKEN} else "dim"
-        said = Text.assemble((word, style), (link.said, quiet))
+        # All of what is wrong is told below: here it must not hide the way.
+        said = Text.assemble((word, style), (link.said, quiet), no_wrap=True, overflow="ellipsis")
         rows.add_row(Text(mark, style), Text(link.link, style if link.state is State.BROKEN else ""), said)
     return Padding(rows, (0, 0, 0, 2), expand=False)
 

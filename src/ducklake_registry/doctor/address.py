@@ -17,6 +17,7 @@ _SECONDS = 3.0
 _USUAL_PORT = 5000
 AIRTUNES = "AirTunes"
 _AIRPLAY = ("ControlCenter", "ControlCe", "AirPlayXPCHelper")
+_UNKNOWN = "another program"
 AIRPLAY_OFF = "turn AirPlay Receiver off (System Settings, General, AirDrop & Handoff)"
 
 
@@ -112,7 +113,7 @@ def _other(patient: Patient) -> Finding | None:
         if ours or forwards(port):
             return None
         holder = f"the container {container}" if container else holder_of(port) or holder_of(port, "::1")
-        return _held(patient, port, holder or "another program")
+        return _held(patient, port, holder or _UNKNOWN)
     return None
 
 
@@ -127,8 +128,8 @@ def _on_the_other_localhost(patient: Patient, port: int) -> Finding | None:
 
 
 def _held(patient: Patient, port: int, holder: str) -> Finding:
-    airplay = holder.startswith(_AIRPLAY) or _speaks_airplay(patient)
-    seen = f"port {port} of this machine is held by {holder}{', which is AirPlay' if airplay else ''}"
+    airplay = ", which is AirPlay" if _is_airplay(patient, holder) else ""
+    seen = f"port {port} of this machine is held by {holder}{airplay}"
     if patient.mapped and patient.mapped != port:
         means = f"the cluster's registry is at localhost:{patient.mapped}"
         return Finding(seen, means, f"export DLR_REGISTRY=localhost:{patient.mapped}", independent=True)
@@ -142,7 +143,7 @@ def _held(patient: Patient, port: int, holder: str) -> Finding:
 
 def _ending(patient: Patient, holder: str, port: int) -> str:
     """Return how to get a port back from a program, or around it."""
-    if holder.startswith(_AIRPLAY) or _speaks_airplay(patient):
+    if _is_airplay(patient, holder):
         way = AIRPLAY_OFF
     elif pid := holder.rpartition("(process ")[2].rstrip(")"):
         way = f"kill {pid}" if pid.isdigit() else f"end {holder}"
@@ -151,8 +152,10 @@ def _ending(patient: Patient, holder: str, port: int) -> str:
     return f"{way}  # or {patient.case.deploy_kind(str(patient.kind_name), port + 1)}"
 
 
-def _speaks_airplay(patient: Patient) -> bool:
-    """Whether AirPlay answers; macOS does not tell everyone which program listens."""
+def _is_airplay(patient: Patient, holder: str) -> bool:
+    """Tell AirPlay by its program, or by what it answers: macOS does not tell everyone which program listens."""
+    if holder != _UNKNOWN:
+        return holder.startswith(_AIRPLAY)
     with suppress(RegistryError):
         return patient.answer.header("server").startswith(AIRTUNES)
     return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from multiprocessing.pool import ThreadPool
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,13 @@ import yaml
 
 from ducklake_registry.cluster import kind, kinds
 from ducklake_registry.cluster.apply import preview
-from ducklake_registry.cluster.client import Cluster
+from ducklake_registry.cluster.client import Cluster, load_library
 from ducklake_registry.cluster.diagnosis import last_log_lines
 from ducklake_registry.cluster.execute import execute
 from ducklake_registry.cluster.kubeconfig import LAPTOP_CONTEXT
 from ducklake_registry.cluster.workload import is_ready, newest_pods
 from ducklake_registry.doctor.facts import Known, fact
+from ducklake_registry.engine.client import load_sdk
 from ducklake_registry.errors import ClusterError, ClusterUnreachable, EngineError, UsageError
 from ducklake_registry.manifests import RegistrySpec, names, patched, registry_objects
 from ducklake_registry.reference import is_loopback
@@ -48,6 +50,8 @@ class Patient(Known):
     def __init__(self, case: Case) -> None:
         super().__init__()
         self.case = case
+        # Both libraries load requests, whose modules hang on each other: two threads at it find them half loaded.
+        self._loading = threading.Lock()
 
     def anticipate(self) -> tuple[Callable[[], object], ...]:
         """Return what takes long and will be wanted, to be begun at once."""
@@ -58,6 +62,8 @@ class Patient(Known):
     @fact
     def engine_version(self) -> str:
         """The Docker Engine's version."""
+        with self._loading:
+            load_sdk()
         return self.case.engine.version()
 
     @fact
@@ -101,6 +107,8 @@ class Patient(Known):
     @fact
     def api_version(self) -> str:
         """The Kubernetes version of the API server."""
+        with self._loading:
+            load_library()
         try:
             return self._cluster.version()
         except UsageError as error:

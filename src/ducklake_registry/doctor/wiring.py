@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from ducklake_registry.engine import Node
 
 _LEADS_TO = re.compile(r'^\[host\."(.+)"\]', re.MULTILINE)
-_CONFIG = "/etc/containerd/config.toml"
+_FOLDER = "/etc/containerd"
+_CONFIG = f"{_FOLDER}/config.toml"
 
 
 def wiring(patient: Patient) -> Look:
@@ -39,9 +40,8 @@ def names_of(patient: Patient) -> tuple[str, ...]:
 
 def _miswired(patient: Patient, node: Node) -> Finding | None:
     """Return what is wrong with the wiring of a node."""
-    engine = patient.case.engine
     wanted = hosts_files(names_of(patient), node.name, NODE_PORT)
-    found = engine.files_in(node.name, CERTS_FOLDER)
+    found = patient.case.engine.files_in(node.name, _FOLDER)
     wrong = [path for path, text in wanted.items() if found.get(path) != text]
     repair = patient.case.deploy_kind(str(patient.kind_name), patient.mapped or patient.endpoint.port)
     if wrong:
@@ -50,7 +50,7 @@ def _miswired(patient: Patient, node: Node) -> Finding | None:
         how = f"is wired to {leads[1]} for {name}" if leads else f"is not wired for {name}"
         means = "its containerd asks the node itself, or an address of old, and pods there do not get their images"
         return Finding(f"node {node.name} {how}", means, repair, remedy=Remedy.WIRE_NODES)
-    if CERTS_FOLDER not in engine.files_in(node.name, _CONFIG).get(_CONFIG, ""):
+    if CERTS_FOLDER not in found.get(_CONFIG, ""):
         means = f"its containerd does not read {CERTS_FOLDER}; kind's nodes do since v0.27"
         seen = f"node {node.name} has no config_path in {_CONFIG}"
         return Finding(seen, means, f"dlr destroy-kind --name {patient.kind_name} && {repair}  # its images go")

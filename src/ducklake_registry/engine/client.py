@@ -254,6 +254,13 @@ def _archive(files: Mapping[str, str]) -> bytes:
     return buffer.getvalue()
 
 
+def load_sdk() -> None:
+    """Load the SDK, for those who have several threads: while one loads a library, others must not load it too."""
+    import docker.context
+    import docker.errors
+    import docker.transport  # noqa: F401
+
+
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
     """Raise what the SDK raises as EngineError."""
