@@ -162,7 +162,7 @@ def test_a_configuration_that_differs_is_told_and_left_alone(environment: Enviro
     found = looked(environment, "--fix", "--yes")
     assert found.status == 0, "it works as it is"
     assert found.of("configuration")["severity"] == "warning"
-    assert "storage.delete.enabled is false instead of true" in found.of("configuration")["seen"]
+    assert "storage.delete.enabled is false (dlr's: true)" in found.of("configuration")["seen"]
     typed(environment, found.of("configuration")["repair"])
     assert looked(environment).content["findings"] == []
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _MARKS = {
     State.SOUND: ("✓", "green", ""),
     State.BROKEN: ("✗", "bold red", "BROKEN: "),
-    State.FOLLOWS: ("↳", "red", "follows: "),
+    State.FOLLOWS: ("↳", "red", ""),
     State.WARNING: ("!", "yellow", "warning: "),
     State.UNKNOWN: ("?", "yellow", "cannot be seen: "),
     State.NOT_APPLICABLE: ("–", "dim", "not on this way: "),  # noqa: RUF001
@@ -50,7 +50,8 @@ def _chain(links: Sequence[Examined]) -> RenderableType:
         mark, style, word = _MARKS[link.state]
         quiet = "" if link.state in {State.SOUND, State.BROKEN} else "dim"
         # All of what is wrong is told below: here it must not hide the way.
-        said = Text.assemble((word, style), (link.said, quiet), no_wrap=True, overflow="ellipsis")
+        words = f"follows from {link.follows_from}" if link.follows_from else link.said
+        said = Text.assemble((word, style), (words, quiet), no_wrap=True, overflow="ellipsis")
         rows.add_row(Text(mark, style), Text(link.link, style if link.state is State.BROKEN else ""), said)
     return Padding(rows, (0, 0, 0, 2), expand=False)
 

@@ -65,7 +65,7 @@ def _settings(patient: Patient, settings: Any) -> Iterator[Finding]:
         yield deploy_again(patient, f"maintenance mode was left on: {READ_ONLY} is true", means, safe=alone)
     others = [key for key in changed if key != READ_ONLY]
     if others:
-        shown = [f"{key} is {_said(found, key)} instead of {_said(usual, key)}" for key in others[:_SHOWN]]
+        shown = [f"{key} is {_said(found, key)} (dlr's: {_said(usual, key)})" for key in others[:_SHOWN]]
         more = f", and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
         seen = f"its config.yml differs from dlr's: {'; '.join(shown)}{more}"
         means = "somebody has chosen so, or dlr has changed; deploying again makes it dlr's"
@@ -121,4 +121,4 @@ def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def _said(settings: dict[str, Any], key: str) -> str:
-    return str(settings[key]).lower() if key in settings else "not there"
+    return str(settings[key]).lower() if key in settings else "missing"

@@ -86,12 +86,16 @@ def not_applicable(why: str) -> Look:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """One link after the examination; `seconds` is how long the look took."""
+    """One link after the examination; `seconds` is how long the look took.
+
+    `follows_from` is the broken link that explains this one.
+    """
 
     link: str
     state: State
     said: str
     seconds: float
+    follows_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

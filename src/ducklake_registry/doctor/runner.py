@@ -80,7 +80,9 @@ def judge(links: Sequence[Link], seen: Sequence[_Seen]) -> tuple[tuple[Examined,
             blamed[link.name] = link.name
         elif cause and state in {State.FOLLOWS, State.NOT_APPLICABLE}:
             blamed[link.name] = cause
-        examined.append(Examined(link.name, state, each.look.said if each.look else each.why, each.seconds))
+        said = each.look.said if each.look else each.why
+        follows = cause if state is State.FOLLOWS else None
+        examined.append(Examined(link.name, state, said, each.seconds, follows))
         findings += own
     return tuple(examined), tuple(findings)
 

@@ -30,7 +30,7 @@ def wiring(patient: Patient) -> Look:
         return Look("no node runs")
     with ThreadPool(len(running)) as pool:
         findings = pool.map(lambda node: _miswired(patient, node), running)
-    return sound(f"{len(running)} nodes know {patient.endpoint.name}", *findings)
+    return sound(f"the nodes know {patient.endpoint.name}", *findings)
 
 
 def names_of(patient: Patient) -> tuple[str, ...]:
