@@ -45,13 +45,10 @@ see_to_docker_registry() {
 
 unpack_docker_registry() {
   local place=$STATE/docker-registry
-  refresh_packages
-  rm -rf "$place" && mkdir -p "$place"
-  cd "$place"
-  apt-get download -q docker-registry
-  dpkg-deb --extract docker-registry_*.deb tree
-  mv -f tree/usr/bin/docker-registry "$BIN/docker-registry"
-  cd "$STATE" && rm -rf "$place"
+  rm -rf "$place"
+  debian_files "$place" docker-registry
+  mv -f "$place/usr/bin/docker-registry" "$BIN/docker-registry"
+  rm -rf "$place"
 }
 
 see_to_test_images() {

@@ -100,12 +100,32 @@ program_image() { # NAME PROGRAM DOCKERFILE-LINE...: one of the compiled program
   shift 2
   rm -rf "$context" && mkdir -p "$context"
   has_image "$DEBIAN_IMAGE" || debian_image "$DEBIAN_IMAGE"
-  cp "$BIN/$program" "$BOOTSTRAP/registry.yml" "$context/"
+  cp "$BIN/$program" "$context/"
   printf '%s\n' "FROM $DEBIAN_IMAGE" "COPY $program /bin/$program" "$@" | build_image "$name" "$context"
   rm -rf "$context"
 }
 
-registry_image() { # as the registry's own, down to where its configuration is
-  program_image "$REGISTRY_IMAGE" registry 'COPY registry.yml /etc/distribution/config.yml' \
-    'VOLUME ["/var/lib/registry"]' 'EXPOSE 5000' 'ENTRYPOINT ["registry"]' 'CMD ["serve", "/etc/distribution/config.yml"]'
+# As small as the registry's own, since every cluster that is made has to take it in: a shell and its
+# commands in one file, the authorities, the program, and its configuration where it always is.
+registry_image() {
+  local context=$STATE/context.registry
+  rm -rf "$context" && mkdir -p "$context"/root/{bin,tmp,etc/distribution,etc/ssl/certs}
+  debian_files "$context/packages" busybox-static ca-certificates
+  cp "$context/packages/bin/busybox" "$BIN/registry" "$context/root/bin/"
+  cat "$context"/packages/usr/share/ca-certificates/*/*.crt > "$context/root/etc/ssl/certs/ca-certificates.crt"
+  cp "$BOOTSTRAP/registry.yml" "$context/root/etc/distribution/config.yml"
+  chmod 1777 "$context/root/tmp"
+  printf '%s\n' 'FROM scratch' 'COPY root/ /' 'RUN ["/bin/busybox", "--install", "-s", "/bin"]' \
+    'VOLUME ["/var/lib/registry"]' 'EXPOSE 5000' 'ENTRYPOINT ["registry"]' \
+    'CMD ["serve", "/etc/distribution/config.yml"]' | build_image "$REGISTRY_IMAGE" "$context"
+  rm -rf "$context"
+}
+
+debian_files() { # DIRECTORY PACKAGE...: what is in packages, without installing them
+  local directory=$1 package
+  shift
+  refresh_packages
+  mkdir -p "$directory"
+  (cd "$directory" && apt-get download -q "$@")
+  for package in "$directory"/*.deb; do dpkg-deb --extract "$package" "$directory"; done
 }

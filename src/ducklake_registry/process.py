@@ -53,7 +53,7 @@ def run(
     has a process group of its own: whatever ends the wait (its end, the limit, Ctrl-C, an error), all that is
     left of the group is ended before this returns. Raises CommandMissing, CommandFailed, TimeoutExpired.
     """
-    with _started(argv, stdin) as process:
+    with _started(argv, subprocess.DEVNULL if stdin is None else subprocess.PIPE) as process:
         errors: deque[str] = deque(maxlen=200)
         output: list[str] = []
 
@@ -63,13 +63,7 @@ def run(
 
         readers = [_reading(process.stderr, take), _reading(process.stdout, output.append)]
         _feed(process, stdin)
-        try:
-            status = process.wait(timeout)
-        except subprocess.TimeoutExpired as error:
-            last = errors[-1].strip() if errors else "nothing"
-            limit = spoken_duration(timeout)
-            message = f"`{' '.join(argv[:3])}` did not end within {limit}; last seen: {last}"
-            raise TimeoutExpired(message) from error
+        status = _status(process, argv, timeout, errors)
     for reader in readers:
         reader.join(_GRACE)
     if status:
@@ -77,12 +71,50 @@ def run(
     return "".join(output)
 
 
+def pipe(source: Sequence[str], sink: Sequence[str], *, timeout: float) -> None:
+    """Run two programs, the output of the first being the input of the second, until both have ended.
+
+    `timeout` is in seconds and for both. Raises what `run` raises, for the program that failed by itself.
+    """
+    end = time.monotonic() + timeout
+    with _started(source, subprocess.DEVNULL) as first, _started(sink, first.stdout) as second:
+        assert first.stdout is not None  # noqa: S101
+        first.stdout.close()  # so that the first program notices when the second one ends
+        said, heard = deque[str](maxlen=200), deque[str](maxlen=200)
+        readers = [_reading(first.stderr, said.append), _reading(second.stderr, heard.append)]
+        readers.append(_reading(second.stdout, silent))
+        taken = _status(second, sink, end - time.monotonic(), heard)
+        given = _status(first, source, end - time.monotonic(), said)
+    for reader in readers:
+        reader.join(_GRACE)
+    if given and not (taken and _lost_its_reader(given, said)):
+        raise CommandFailed(source, given, "".join(said))
+    if taken:
+        raise CommandFailed(sink, taken, "".join(heard))
+
+
+def _lost_its_reader(status: int, errors: Sequence[str]) -> bool:
+    """Return whether a program failed only since nobody took its output."""
+    return status == -signal.SIGPIPE or any("broken pipe" in line.lower() for line in errors)
+
+
+def _status(process: subprocess.Popen[str], argv: Sequence[str], timeout: float, errors: Sequence[str]) -> int:
+    """Wait for a program's end; raises TimeoutExpired, with the last line of its standard error."""
+    try:
+        return process.wait(max(0, timeout))
+    except subprocess.TimeoutExpired as error:
+        last = errors[-1].strip() if errors else "nothing"
+        limit = spoken_duration(timeout)
+        message = f"`{' '.join(argv[:3])}` did not end within {limit}; last seen: {last}"
+        raise TimeoutExpired(message) from error
+
+
 @contextlib.contextmanager
-def _started(argv: Sequence[str], stdin: str | None) -> Iterator[subprocess.Popen[str]]:
+def _started(argv: Sequence[str], stdin: int | IO[str] | None) -> Iterator[subprocess.Popen[str]]:
     try:
         process = subprocess.Popen(
             argv,
-            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from ducklake_registry.errors import TimeoutExpired
-from ducklake_registry.process import CommandFailed, CommandMissing, run
+from ducklake_registry.process import CommandFailed, CommandMissing, pipe, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -179,4 +179,39 @@ def test_a_background_child_does_not_hold_up_the_end(tmp_path: Path, pids: Calla
     started = time.monotonic()
     assert run(shell(f"echo done; sleep 300 & echo $! > {tmp_path}/pids"), timeout=60) == "done\n"
     assert time.monotonic() - started < 30, "it was not waited for"
+    assert eventually(lambda: all(map(is_gone, pids())))
+
+
+def test_a_pipe_takes_everything_across(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    pipe(shell("head -c 3000000 /dev/zero"), shell(f"cat > {target}; echo said; echo heard >&2"), timeout=20)
+    assert target.stat().st_size == 3_000_000
+
+
+@pytest.mark.parametrize(
+    ("source", "sink", "culprit", "said"),
+    [
+        ("echo no such image >&2; exit 1", "cat; exit 2", 1, "no such image"),
+        ("cat /dev/zero", "echo no such node >&2; exit 3", 3, "no such node"),
+        (
+            "cat /dev/zero || { echo write: broken pipe >&2; exit 1; }",
+            "echo disk full >&2; exit 4",
+            4,
+            "disk full",
+        ),
+        ("echo all; exit 5", "cat > /dev/null", 5, ""),
+    ],
+)
+def test_a_pipe_names_the_end_that_broke(source: str, sink: str, culprit: int, said: str) -> None:
+    with pytest.raises(CommandFailed) as caught:
+        pipe(shell(source), shell(sink), timeout=20)
+    assert (caught.value.status, caught.value.output.strip()) == (culprit, said)
+
+
+def test_a_pipe_that_stalls_is_ended_at_both_ends(tmp_path: Path, pids: Callable[[], list[int]]) -> None:
+    source = shell(f"echo $$ > {tmp_path}/pids1; exec sleep 60")
+    sink = shell(f"echo $$ > {tmp_path}/pids2; echo waiting >&2; exec cat")
+    with pytest.raises(TimeoutExpired, match="waiting"):
+        pipe(source, sink, timeout=1)
+    assert len(pids()) == 2
     assert eventually(lambda: all(map(is_gone, pids())))

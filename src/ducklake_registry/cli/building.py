@@ -8,20 +8,22 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ducklake_registry.cli.image_options import Builder
-from ducklake_registry.engine import BuildOptions
+from ducklake_registry.engine import BuildContext, BuildOptions
 from ducklake_registry.errors import UsageError
 from ducklake_registry.oci import Platform
-from ducklake_registry.reference import is_loopback
+from ducklake_registry.reference import Repository, is_loopback
 from ducklake_registry.registry.endpoint import Endpoint
-from ducklake_registry.workflows.build_and_push import BuildAndPush, BuildImage, PushImage
+from ducklake_registry.workflows.build_and_push import BuildAndPush, BuildImage, ImageNames, PushImage, Source
 from ducklake_registry.workflows.buildx import BuildxLoad, BuildxPush
-from ducklake_registry.workflows.image_names import Destination
+from ducklake_registry.workflows.image_names import Destination, choose_tags
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from ducklake_registry.cli.connection import Connection
-    from ducklake_registry.workflows.build_and_push import Source
+    from ducklake_registry.cli.image_options import Recipe
+    from ducklake_registry.git import Checkout, NoCheckout
 
 Plan = BuildAndPush | BuildImage | PushImage | BuildxPush | BuildxLoad
 
@@ -45,14 +47,25 @@ class Goal:
         local = is_loopback(Endpoint.of(connection.registry).host)
         return cls(connection, Destination.LOCAL if local else Destination.OTHER)
 
+    def names(self, image: str, tags: Sequence[str], checkout: Checkout | NoCheckout) -> ImageNames:
+        """Return what an image is called there, by these tags or else git's; raises UsageError."""
+        return ImageNames(Repository(image), choose_tags(tags, checkout, self.destination))
 
-def build_options(
-    build_args: Sequence[str], target: str | None, platforms: Sequence[str], *, no_cache: bool, pull: bool
-) -> BuildOptions:
-    """Read how to build; raises UsageError."""
-    names = [name for each in platforms for name in each.split(",") if name]
-    parsed = tuple(dict.fromkeys(str(Platform.parse(name)) for name in names))
-    return BuildOptions(_arguments(build_args), target, no_cache, pull, parsed)
+
+def read_source(recipe: Recipe, folder: Path, checkout: Checkout | NoCheckout) -> Source:
+    """Find what to build, and read how; raises UsageError."""
+    options = BuildOptions(
+        _arguments(recipe.build_arg or ()),
+        recipe.target,
+        recipe.no_cache,
+        recipe.pull,
+        _platforms(recipe.platform or ()),
+    )
+    epoch = recipe.source_date_epoch
+    created = None if epoch is None else datetime.fromtimestamp(epoch, UTC)
+    return Source(
+        BuildContext.of(folder, recipe.file), options, checkout, read_labels(recipe.label or ()), created
+    )
 
 
 def read_labels(labels: Sequence[str]) -> dict[str, str]:
@@ -61,11 +74,6 @@ def read_labels(labels: Sequence[str]) -> dict[str, str]:
     if wrong := [each for each, (name, sign, _) in zip(labels, pairs, strict=True) if not name or not sign]:
         raise UsageError(f"{wrong[0]!r} is no label", "write --label NAME=VALUE")
     return {name: value for name, _, value in pairs}
-
-
-def moment(epoch: int | None) -> datetime | None:
-    """Return the moment that SOURCE_DATE_EPOCH means."""
-    return None if epoch is None else datetime.fromtimestamp(epoch, UTC)
 
 
 def plan(build: BuildImage | None, push: PushImage | None, builder: Builder) -> Plan:
@@ -99,3 +107,8 @@ def _arguments(build_args: Sequence[str]) -> dict[str, str]:
         raise UsageError("a build argument has no name", "write --build-arg NAME=VALUE")
     given = {name: value if sign else os.environ.get(name) for name, sign, value in pairs}
     return {name: value for name, value in given.items() if value is not None}
+
+
+def _platforms(names: Sequence[str]) -> tuple[str, ...]:
+    each_one = [name for each in names for name in each.split(",") if name]
+    return tuple(dict.fromkeys(str(Platform.parse(name)) for name in each_one))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from ducklake_registry.cli import options
@@ -86,27 +86,32 @@ class Connection:
 
 
 def connected(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command all options of `Connection` in the place of its parameter `connection`."""
-
-    def run(**values: Any) -> None:
-        own = {field.name: values.pop(field.name) for field in fields(Connection)}
-        command(connection=Connection(**own), **values)
-
+    """Give a command the options of a dataclass, like `Connection`, in the place of its parameter of that type."""
     parameters = [
         each.replace(kind=inspect.Parameter.KEYWORD_ONLY)
         for each in inspect.signature(command, eval_str=True).parameters.values()
     ]
-    place = [each.name for each in parameters].index("connection")
-    parameters[place : place + 1] = _parameters()
+    groups: dict[str, Any] = {each.name: each.annotation for each in parameters if is_dataclass(each.annotation)}
+
+    def run(**values: Any) -> None:
+        for name, group in groups.items():
+            values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
+        command(**values)
+
+    spread = [option for each in parameters for option in _options_of(each)]
     # This is what typer reads.
     run.__name__, run.__doc__ = command.__name__, command.__doc__
-    run.__annotations__ = {each.name: each.annotation for each in parameters}
-    vars(run)["__signature__"] = inspect.Signature(parameters)
+    run.__annotations__ = {each.name: each.annotation for each in spread}
+    vars(run)["__signature__"] = inspect.Signature(spread)
     return run
 
 
-def _parameters() -> list[inspect.Parameter]:
-    hints = get_type_hints(Connection, include_extras=True)
+def _options_of(parameter: inspect.Parameter) -> list[inspect.Parameter]:
+    """Return a parameter, or those that it stands for."""
+    group = parameter.annotation
+    if not is_dataclass(group):
+        return [parameter]
+    hints = get_type_hints(group, include_extras=True)
     return [
         inspect.Parameter(
             field.name,
@@ -114,5 +119,5 @@ def _parameters() -> list[inspect.Parameter]:
             default=inspect.Parameter.empty if field.default is MISSING else field.default,
             annotation=hints[field.name],
         )
-        for field in fields(Connection)
+        for field in fields(group)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -84,6 +85,23 @@ SourceDateEpoch = Annotated[
         show_default=False,
     ),
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to build an image; a command gets its options by `connected`."""
+
+    file: Dockerfile = None
+    build_arg: BuildArgs = None
+    target: Target = None
+    label: Labels = None
+    no_cache: NoCache = False
+    pull: PullBase = False
+    platform: Platforms = None
+    builder: BuilderChoice = Builder.AUTO
+    source_date_epoch: SourceDateEpoch = None
+
+
 Prod = Annotated[bool, typer.Option("--prod", help="Push to production's registry; `latest` is refused.")]
 ProdRegistry = Annotated[
     str | None,

@@ -9,6 +9,7 @@ import typer
 
 from ducklake_registry.cli import image_options, options
 from ducklake_registry.cli.connection import Connection, connected
+from ducklake_registry.cli.image_options import Recipe
 from ducklake_registry.display.output import ListFormat, OutputFormat
 from ducklake_registry.reports.wishes import Sort
 
@@ -28,20 +29,12 @@ def build_and_push(
     ] = Path(),
     image: image_options.Image = "ducklake-backend",
     tag: image_options.Tags = None,
-    file: image_options.Dockerfile = None,
-    build_arg: image_options.BuildArgs = None,
-    target: image_options.Target = None,
-    label: image_options.Labels = None,
-    no_cache: image_options.NoCache = False,
-    pull: image_options.PullBase = False,
-    platform: image_options.Platforms = None,
-    builder: image_options.BuilderChoice = image_options.Builder.AUTO,
-    source_date_epoch: image_options.SourceDateEpoch = None,
+    *,
+    recipe: Recipe,
     prod: image_options.Prod = False,
     prod_registry: image_options.ProdRegistry = None,
     build_only: image_options.BuildOnly = False,
     push_only: image_options.PushOnly = False,
-    *,
     connection: Connection,
     output: options.Output = OutputFormat.TABLE,
     dry_run: options.DryRun = False,
@@ -59,27 +52,23 @@ def build_and_push(
     import os
     from contextlib import closing
 
-    from ducklake_registry.cli.building import Goal, build_options, moment, plan, read_labels
+    from ducklake_registry.cli.building import Goal, plan, read_source
     from ducklake_registry.cli.running import list_steps
     from ducklake_registry.display.output import emit
     from ducklake_registry.display.terminal import Terminal
     from ducklake_registry.display.transferred import reference_line, tell_github
-    from ducklake_registry.engine import BuildContext, Engine
-    from ducklake_registry.reference import Repository
-    from ducklake_registry.workflows.build_and_push import BuildImage, ImageNames, PushImage, Source
-    from ducklake_registry.workflows.image_names import choose_tags, find_checkout
+    from ducklake_registry.engine import Engine
+    from ducklake_registry.workflows.build_and_push import BuildImage, PushImage
+    from ducklake_registry.workflows.image_names import find_checkout
 
     goal, terminal = Goal.of(connection, prod_registry, prod=prod), Terminal(verbose=verbose, quiet=quiet)
-    how = build_options(build_arg or (), target, platform or (), no_cache=no_cache, pull=pull)
-    folder = None if push_only else BuildContext.of(context, file)
     checkout = find_checkout(context)
-    labels, created = read_labels(label or ()), moment(source_date_epoch)
-    names = ImageNames(Repository(image), choose_tags(tag or (), checkout, goal.destination))
-    source = Source(folder, how, checkout, labels, created) if folder else None
+    names = goal.names(image, tag or (), checkout)
+    source = None if push_only else read_source(recipe, context, checkout)
     with closing(Engine(connection.timeout)) as engine, goal.connection.client() as client:
         build = BuildImage(engine, names, source, terminal.output) if source else None
         push = None if build_only else PushImage(engine, client, names, connection.timeout)
-        workflow = plan(build, push, builder)
+        workflow = plan(build, push, recipe.builder)
         if dry_run:
             list_steps(workflow.steps())
             return

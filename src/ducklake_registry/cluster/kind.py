@@ -178,12 +178,6 @@ def temporary_kubeconfig(name: str) -> Iterator[Path]:
         yield path
 
 
-def load_image(name: str, image: str, nodes: Sequence[str], deadline: Deadline, report: Report) -> None:
-    """Bring an image from the engine into these nodes of a cluster."""
-    arguments = [image, f"--name={name}", f"--nodes={','.join(nodes)}"]
-    _kind("load", "docker-image", *arguments, timeout=deadline.remaining, report=report)
-
-
 def _kind(*arguments: str, timeout: float, report: Report | None = None) -> str:
     def on_line(line: str) -> None:
         if report and (text := re.sub(r"[^\x20-\x7e]+", "", line).strip(" .")):

@@ -6,7 +6,7 @@ from ducklake_registry.engine.client import Engine, Node
 from ducklake_registry.engine.context import BuildContext
 from ducklake_registry.engine.failures import ConnectionBroken
 from ducklake_registry.engine.images import Login, digests, named, platform_of, pull, push
-from ducklake_registry.engine.nodes import containerd_answers, node_has_image, note_image
+from ducklake_registry.engine.nodes import containerd_answers, load_image, node_has_image
 
 __all__ = [
     "BuildContext",
@@ -21,6 +21,7 @@ __all__ = [
     "check_buildx",
     "containerd_answers",
     "digests",
+    "load_image",
     "named",
     "node_has_image",
     "note_image",

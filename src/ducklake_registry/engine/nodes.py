@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tomllib
 from typing import TYPE_CHECKING
 
 from ducklake_registry.errors import EngineError
+from ducklake_registry.process import CommandFailed, CommandMissing, pipe
 from ducklake_registry.reference import Reference
 
 if TYPE_CHECKING:
     from ducklake_registry.engine.client import Engine
+    from ducklake_registry.waiting import Deadline
 
 _CTR = ("ctr", "--namespace", "k8s.io", "images")
 _LABEL = "ducklake-registry/engine-image"
@@ -30,9 +33,33 @@ def node_has_image(engine: Engine, node: str, reference: str, image_id: str) -> 
     return bool(engine.run_in(node, [*_CTR, "ls", "--quiet", chosen]).strip())
 
 
-def note_image(engine: Engine, node: str, reference: str, image_id: str) -> None:
-    """Note on a node's image that it is the engine's `image_id`."""
+def load_image(engine: Engine, node: str, reference: str, image_id: str, deadline: Deadline) -> None:
+    """Stream an image of the engine into a node, and note there that it is the engine's `image_id`.
+
+    Raises EngineError when the engine or the node's containerd fails, TimeoutExpired.
+    """
+    taking = [*_CTR, "import", "--snapshotter", _snapshotter(engine, node), "-"]
+    try:
+        pipe(
+            ["docker", "save", reference],
+            ["docker", "exec", "--interactive", node, *taking],
+            timeout=deadline.remaining,
+        )
+    except CommandMissing as error:
+        raise EngineError(error.message, "install Docker's command line: kind needs it too") from error
+    except CommandFailed as error:
+        full = "free space on the engine's disk: docker system df, docker system prune"
+        hint = full if "no space left on device" in error.output else None
+        raise EngineError(f"cannot bring {reference} into {node}: {error.message}", hint) from error
     engine.run_in(node, [*_CTR, "label", _full_name(reference), f"{_LABEL}={image_id}"])
+
+
+def _snapshotter(engine: Engine, node: str) -> str:
+    """Return where a node's containerd unpacks images to for its pods: what is elsewhere is unpacked again."""
+    plugins = tomllib.loads(engine.run_in(node, ["containerd", "config", "dump"])).get("plugins", {})
+    # The names of containerd 2's plugin and of 1's.
+    newer, older = plugins.get("io.containerd.cri.v1.images", {}), plugins.get("io.containerd.grpc.v1.cri", {})
+    return str(newer.get("snapshotter") or older.get("containerd", {}).get("snapshotter") or "overlayfs")
 
 
 def _full_name(reference: str) -> str:

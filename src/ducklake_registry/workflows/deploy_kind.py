@@ -15,7 +15,7 @@ from ducklake_registry.cluster.apply import apply
 from ducklake_registry.cluster.client import Cluster
 from ducklake_registry.cluster.kubeconfig import Kubeconfig, merge
 from ducklake_registry.cluster.wiring import hosts_files, registry_names
-from ducklake_registry.engine import Engine, containerd_answers, node_has_image, note_image
+from ducklake_registry.engine import Engine, containerd_answers, load_image, node_has_image
 from ducklake_registry.errors import DlrError, RegistryError
 from ducklake_registry.manifests import RegistrySpec, data_folder, find, load, patched, registry_objects
 from ducklake_registry.registry import RegistryClient
@@ -129,9 +129,9 @@ class DeployKind:
         lacking = [node for node in nodes if not node_has_image(self.engine, node, image, image_id)]
         if not lacking:
             return "unchanged"
-        kind.load_image(self.spec.name, image, lacking, self.deadline, report)
         for node in lacking:
-            note_image(self.engine, node, image, image_id)
+            report(node)
+            load_image(self.engine, node, image, image_id, self.deadline)
         return f"loaded into {len(lacking)} of {len(nodes)}"
 
     def wire(self, report: Report) -> str:
