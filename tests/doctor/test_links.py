@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
+from ducklake_registry.cli.main import app
 from ducklake_registry.cluster.kubeconfig import Kubeconfig
 from ducklake_registry.doctor import address, kubernetes, laptop, pods, runner
-from ducklake_registry.doctor.case import Case
+from ducklake_registry.doctor.case import Case, usual_spec
 from ducklake_registry.doctor.finding import Finding, Look, Remedy, Severity, State, not_applicable, sound
 from ducklake_registry.doctor.link import Link
 from ducklake_registry.doctor.patient import Patient
@@ -20,7 +24,7 @@ from ducklake_registry.doctor.releases import outdated
 from ducklake_registry.doctor.settings import allowed
 from ducklake_registry.engine import Node
 from ducklake_registry.errors import AccessDenied, ClusterError, DlrError, EngineError, UsageError
-from ducklake_registry.manifests import find, registry_objects
+from ducklake_registry.manifests import RegistrySpec, find, registry_objects
 from ducklake_registry.registry import RegistryClient
 from tests.doctor.conftest import NoEngine
 from tests.unit.test_diagnosis import RUNNING, UNSCHEDULABLE, pod, waiting
@@ -265,6 +269,41 @@ def test_which_release_has_known_faults(said: str, image: str, faulty: bool) -> 
 def test_a_forged_token_matters_to_candidates_only() -> None:
     assert "CVE-2025-24976" in str(outdated("v3.0.0-rc.2", ""))
     assert "CVE-2025-24976" not in str(outdated("v3.0.0", ""))
+
+
+# --- what is typed
+
+
+@pytest.mark.parametrize("context", [None, "production"])
+@pytest.mark.parametrize("kubeconfig", [None, "/a b/kubeconfig"])
+def test_every_command_is_one_that_can_be_typed(context: str | None, kubeconfig: str | None) -> None:
+    group: Any = typer.main.get_command(app)
+    for namespace, registry in (("storage", None), ("elsewhere", "registry.example.com")):
+        files = Kubeconfig((Path("/nowhere"),))
+        case = Case(files, context, namespace, registry, RegistryClient, NoEngine(), kubeconfig)
+        chosen = RegistrySpec(namespace, "registry:3", None, None, 30501, "1Gi", "1")
+        for typed in (
+            case.deploy_registry(chosen),
+            case.deploy_kind("other", 5001),
+            case.dlr("clean-registry", delete_data=True),
+            case.dlr("deploy-registry", storage_class="fast"),
+            case.dlr("destroy-kind", name="other"),
+            case.dlr("doctor"),
+            case.dlr("list-registry-images", sort="size"),
+            case.dlr("logs"),
+            case.dlr("port-forward", port=5001),
+            case.dlr("registry-status", watch=True),
+            case.dlr("test-registry", category="images"),
+        ):
+            _, command, *words = shlex.split(typed)
+            group.commands[command].make_context(command, words)
+
+
+def test_what_was_chosen_is_kept() -> None:
+    case = patient().case
+    assert case.deploy_registry(usual_spec()) == "dlr deploy-registry"
+    chosen = replace(usual_spec(), memory="1Gi", node_port=30501)
+    assert case.deploy_registry(chosen) == "dlr deploy-registry --node-port 30501 --memory 1Gi"
 
 
 # --- how links are judged

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import pty
 import shlex
 import socket
 import subprocess
@@ -207,6 +209,37 @@ def test_ports_and_nodes_that_lead_elsewhere(environment: Environment) -> None:
     fixed(environment)
 
 
+def test_a_repair_is_made_only_with_a_yes(environment: Environment) -> None:
+    worker = environment.nodes()[-1]
+    run("docker", "exec", worker, "rm", "-rf", f"/etc/containerd/certs.d/{environment.registry}")
+    nobody_there = environment.run_dlr("doctor", "--fix")
+    assert nobody_there.returncode == 2
+    assert f"Wire the nodes? (node {worker} is not wired" in nobody_there.stderr
+    assert "--yes" in nobody_there.stderr
+
+    declined = answered(environment, "n", "doctor", "--fix")
+    assert declined.returncode == 1
+    assert looked(environment).in_state("broken") == ["wiring"]
+    agreed = answered(environment, "y", "doctor", "--fix")
+    assert agreed.returncode == 0, agreed.stderr
+    assert "1 of 2 nodes wired" in agreed.stderr
+    assert agreed.stdout.rstrip().endswith("healthy")
+
+
+def answered(environment: Environment, answer: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run `dlr` with somebody at the keyboard."""
+    keyboard, end = pty.openpty()
+    try:
+        os.write(keyboard, f"{answer}\n".encode())
+        argv = [sys.executable, "-m", "ducklake_registry", *words]
+        return subprocess.run(
+            argv, env=environment.variables, stdin=end, capture_output=True, text=True, timeout=200, check=False
+        )
+    finally:
+        os.close(keyboard)
+        os.close(end)
+
+
 def test_a_node_that_was_stopped(environment: Environment) -> None:
     control_plane, _ = environment.nodes()
     run("docker", "pause", control_plane)
@@ -361,6 +394,33 @@ def test_what_was_never_there(environment: Environment) -> None:
     assert "dlr deploy-kind --name never-made" in found.of("kind")["repair"]
     without_engine = looked(environment, DOCKER_HOST="unix:///nowhere")
     assert (without_engine.status, without_engine.states["engine"]) == (0, "warning")
+
+
+def test_a_cluster_that_is_no_kind_cluster(environment: Environment, tmp_path: Path) -> None:
+    """The same cluster under a name that says nothing of kind: engine, kind and wiring are no matter then."""
+    content = yaml.safe_load(environment.kubeconfig.read_text())
+    (context,) = (each for each in content["contexts"] if each["name"] == environment.context)
+    context["name"] = "production"
+    (kubeconfig := tmp_path / "kubeconfig").write_text(yaml.safe_dump(content))
+    found = looked(environment, KUBECONFIG=str(kubeconfig), DLR_CONTEXT="production")
+    assert found.status == 0, found.content
+    assert found.in_state("not applicable") == ["engine", "kind", "tls", "wiring"]
+
+
+def test_what_we_may_not_see_is_not_broken(environment: Environment, tmp_path: Path) -> None:
+    environment.kubectl("create", "serviceaccount", "stranger")
+    try:
+        token = environment.kubectl("create", "token", "stranger").strip()
+        content = yaml.safe_load(environment.kubeconfig.read_text())
+        content["users"] = [{"name": each["name"], "user": {"token": token}} for each in content["users"]]
+        (kubeconfig := tmp_path / "kubeconfig").write_text(yaml.safe_dump(content))
+        found = looked(environment, KUBECONFIG=str(kubeconfig))
+    finally:
+        environment.kubectl("delete", "serviceaccount", "stranger")
+    assert found.status == 0, found.content
+    assert "as far as it can be seen without" in found.content["verdict"]
+    assert {"claim", "pod", "service", "pull"} <= set(found.in_state("unknown"))
+    assert found.states["wiring"] == found.states["http"] == "sound"
 
 
 # --- a cluster that kind alone has made

@@ -90,13 +90,14 @@ def _case(
     from ducklake_registry.engine import Engine
     from ducklake_registry.registry import Retry
 
-    limits = {"timeout": min(connection.timeout, _ANSWER_SECONDS), "retry": Retry(attempts=1)}
+    # A password is read from stdin once, however often there is a look.
+    client = connection.client(timeout=min(connection.timeout, _ANSWER_SECONDS), retry=Retry(attempts=1))
     return Case(
         Kubeconfig.parse(kubeconfig),
         context,
         namespace,
         None if _source(ctx, "registry") == "DEFAULT" else connection.registry,
-        lambda registry: connection.client(registry, **limits),
+        lambda registry: client.another(registry=registry),
         Engine(_ANSWER_SECONDS),
         kubeconfig if _source(ctx, "kubeconfig") == "COMMANDLINE" else None,
         thorough,

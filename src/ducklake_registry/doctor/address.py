@@ -6,6 +6,7 @@ import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from ducklake_registry.cluster.kind import DEFAULT_NAME
 from ducklake_registry.cluster.ports import forwards, holder_of
 from ducklake_registry.doctor.finding import Finding, Look, sound
 from ducklake_registry.errors import EngineError, RegistryError
@@ -70,7 +71,8 @@ def _nobody(patient: Patient, why: str) -> Finding:
         means = "the registry is down, or a firewall or a missing VPN is between"
         return Finding(seen, means, f"curl -v {patient.endpoint.url}/v2/")
     if not patient.belongs:
-        return Finding(seen, "no registry runs on this machine at that port", "name another: --registry HOST:PORT")
+        means = "no registry runs on this machine at that port"
+        return Finding(seen, means, f"{patient.case.deploy_kind(DEFAULT_NAME, port)}  # makes one")
     with suppress(EngineError):
         if patient.containers:
             return _unmapped(patient, seen)

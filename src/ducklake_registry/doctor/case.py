@@ -18,6 +18,17 @@ if TYPE_CHECKING:
 
 _HOST_PORT = 5000
 
+# By which options each command is told what it is about.
+_CLUSTER = ("context", "namespace", "kubeconfig")
+_ABOUT = {
+    "deploy-kind": ("namespace", "kubeconfig"),
+    "destroy-kind": ("kubeconfig",),
+    "doctor": ("registry", *_CLUSTER),
+    "list-registry-images": ("registry",),
+    "registry-status": ("registry", *_CLUSTER),
+    "test-registry": ("registry", *_CLUSTER),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -40,12 +51,18 @@ class Case:
     thorough: bool = False
 
     def dlr(self, command: str, **options: object) -> str:
-        """Return a command of ours about this cluster, with options (None ones left out)."""
+        """Return a command of ours about this case; an option that is True is a flag, None leaves it out."""
         words = ["dlr", command]
-        about = {"context": self.context} | self._everywhere() if "name" not in options else self._everywhere()
+        named = {
+            "registry": self.registry,
+            "context": self.context,
+            "namespace": self.namespace if self.namespace != names.NAMESPACE else None,
+            "kubeconfig": self.named_kubeconfig,
+        }
+        about = {name: named[name] for name in _ABOUT.get(command, _CLUSTER)}
         for name, value in (options | about).items():
             if value is not None:
-                words += [f"--{name.replace('_', '-')}", str(value)]
+                words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
         return shlex.join(words)
 
     def kubectl(self, context: str, *words: str) -> str:
@@ -76,10 +93,6 @@ class Case:
             "cpu": spec.cpu if spec.cpu != usual.cpu else None,
         }
         return self.dlr("deploy-registry", **chosen)
-
-    def _everywhere(self) -> dict[str, object]:
-        namespace = self.namespace if self.namespace != names.NAMESPACE else None
-        return {"namespace": namespace, "kubeconfig": self.named_kubeconfig}
 
 
 def usual_spec() -> RegistrySpec:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ELSEWHERE = not_applicable("the registry is not in this cluster")
 _MIB = 1024**2
+_EXPIRED = "certificate has expired"
 
 
 def api(patient: Patient) -> Look:
@@ -48,10 +49,19 @@ def _unusable(patient: Patient, error: DlrError) -> Finding:
             return Finding(error.message, means, repair, remedy=Remedy.ADD_CONTEXT)
     means = "nothing in the cluster can be seen or changed"
     repair = error.hint or "kubectl cluster-info"
+    if _EXPIRED in error.message or isinstance(error, AccessDenied):
+        means = "a certificate or token that opens the cluster is not valid now, or this machine's clock is wrong"
     with suppress(DlrError):
         if patient.containers:
-            repair = f"docker logs --tail 20 {patient.containers[0].name}  # shows why it does not come up"
+            repair = _look_into(patient.containers[0].name, error)
     return Finding(error.message, means, repair)
+
+
+def _look_into(node: str, error: DlrError) -> str:
+    """Return how a kind cluster is made to answer, or asked why it does not."""
+    if _EXPIRED in error.message or isinstance(error, AccessDenied):
+        return f"docker exec {node} kubeadm certs renew all && docker restart {node}"
+    return f"docker logs --tail 20 {node}  # shows why it does not come up"
 
 
 def namespace(patient: Patient) -> Look:
@@ -97,7 +107,7 @@ def _full(patient: Patient) -> Finding | None:
         if under and under.free < NEARLY_FULL:
             seen = f"the volume has {under.free // _MIB:,} of {under.size // _MIB:,} MiB free"
             means = "pushes fail: the registry has nowhere to put what comes"
-            listing = patient.case.dlr("list-registry-images", sort="size", registry=patient.case.registry)
+            listing = patient.case.dlr("list-registry-images", sort="size")
             return Finding(seen, means, f"{listing}  # then dlr delete-image what nobody needs")
     return None
 
@@ -115,7 +125,7 @@ def _unbound(patient: Patient, claim: Claim) -> Look:
         return sound("", _no_class(patient, f"{seen}, and of no storage class", known))
     if claim.storage_class not in known:
         means = f"nobody makes its volume; the cluster has {', '.join(known) or 'no storage class at all'}"
-        repair = f"{patient.case.dlr('clean-registry', delete_data='')}".removesuffix(" ''")
+        repair = patient.case.dlr("clean-registry", delete_data=True)
         again = patient.case.dlr("deploy-registry", storage_class=next(iter(known), "NAME"))
         return sound(
             "",
@@ -135,7 +145,7 @@ def _no_class(patient: Patient, seen: str, known: dict[str, Object]) -> Finding:
         return Finding(seen, means, "install a storage provisioner, such as local-path-provisioner")
     if default := next((name for name, each in known.items() if is_default_class(each)), None):
         means = f"the default class {default} was made the default a moment ago"
-        return Finding(seen, means, "wait a minute, then: " + patient.case.dlr("doctor"))
+        return Finding(seen, means, f"{patient.case.dlr('doctor')}  # in a minute")
     name = next(iter(known))
     means = "no class is marked as the default one, so nobody makes its volume"
     mark = (f"{DEFAULT_MARK}=true", "--overwrite")

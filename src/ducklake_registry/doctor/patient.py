@@ -254,6 +254,9 @@ class Patient(Known):
         """Whether the registry is the one in the cluster, as far as the user or the cluster says so."""
         if self.case.registry is None or self.case.context is not None:
             return True
+        with contextlib.suppress(EngineError):
+            if self.mapped:
+                return self.is_local and self.endpoint.port == self.mapped
         return self.endpoint.name == self._home()
 
     def _home(self) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ducklake_registry.cluster.diagnosis import hint_for, pod_trouble
@@ -52,7 +53,7 @@ def pod(patient: Patient) -> Look:
     name = patient.pods[0]["metadata"]["name"] if patient.pods else "no pod"
     if now.ready < now.wanted:
         seen = f"{now.ready} of {now.wanted} pods ready; {name} is starting"
-        repair = patient.case.dlr("registry-status") + " --watch"
+        repair = patient.case.dlr("registry-status", watch=True)
         return sound("", Finding(seen, "it takes no requests yet", repair))
     return sound(f"{name} runs release {number(patient.release) or 'unknown'}", *_warnings(patient))
 
@@ -89,7 +90,7 @@ def _no_image(patient: Patient, seen: str, image: str) -> Finding:
             repair = patient.case.deploy_kind(str(patient.kind_name), patient.mapped or patient.endpoint.port)
             return Finding(seen, means, repair, remedy=Remedy.LOAD_IMAGE)
     means = f"the node can neither find nor pull {image}, from which the registry runs"
-    return Finding(seen, means, patient.case.dlr("deploy-registry", registry_image=usual_image()))
+    return Finding(seen, means, patient.case.deploy_registry(replace(patient.spec, image=usual_image())))
 
 
 def _crash(patient: Patient, pod: Object, what: str) -> Finding:
@@ -131,14 +132,14 @@ def _warnings(patient: Patient) -> Iterator[Finding]:
         yield Finding(seen, means, f"{patient.case.dlr('registry-status')}  # shows its volume", Severity.WARNING)
     with suppress(ClusterError):
         if fault := outdated(patient.release, patient.spec.image or ""):
-            usual = patient.case.dlr("deploy-registry", registry_image=usual_image())
+            usual = patient.case.deploy_registry(replace(patient.spec, image=usual_image()))
             yield Finding(fault.seen, fault.means, usual, Severity.WARNING)
 
 
 def _more_memory(patient: Patient, seen: str, severity: Severity) -> Finding:
     limit = patient.spec.memory or "no limit"
     means = f"its limit of {limit} is too low for what it is asked to do"
-    return Finding(seen, means, patient.case.dlr("deploy-registry", memory="1Gi"), severity)
+    return Finding(seen, means, patient.case.deploy_registry(replace(patient.spec, memory="1Gi")), severity)
 
 
 def _ended(trouble: str) -> str:

@@ -52,6 +52,7 @@ def _miswired(patient: Patient, node: Node) -> Finding | None:
         return Finding(f"node {node.name} {how}", means, repair, remedy=Remedy.WIRE_NODES)
     if CERTS_FOLDER not in found.get(_CONFIG, ""):
         means = f"its containerd does not read {CERTS_FOLDER}; kind's nodes do since v0.27"
+        again = patient.case.dlr("destroy-kind", name=patient.kind_name)
         seen = f"node {node.name} has no config_path in {_CONFIG}"
-        return Finding(seen, means, f"dlr destroy-kind --name {patient.kind_name} && {repair}  # its images go")
+        return Finding(seen, means, f"{again} && {repair}  # its images go")
     return None
