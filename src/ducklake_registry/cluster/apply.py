@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -100,18 +99,26 @@ def _live(cluster: Cluster, each: Object) -> Object | None:
 def _previewed(cluster: Cluster, wanted: Object, missing: set[str]) -> Change:
     before = None if wanted["metadata"].get("namespace") in missing else _live(cluster, wanted)
     after = wanted if before is None else cluster.apply(wanted, dry_run=True)
-    lines = tuple(
-        difflib.unified_diff(_lines(before), _lines(after), "on the cluster", "wanted", lineterm="", n=2)
-    )
+    lines = _difference(_shown(before), _shown(after))
     outcome = "created" if before is None else "configured" if lines else "unchanged"
     return Change(wanted["kind"], wanted["metadata"]["name"], outcome, lines)
 
 
-def _lines(each: Object | None) -> list[str]:
+def _shown(each: Object | None) -> Object:
+    """Return what people compare of an object; nothing of one that is not there."""
     if each is None:
-        return []
-    shown = copy.deepcopy(each)
-    shown.pop("status", None)
-    for key in _BOOKKEEPING:
-        shown["metadata"].pop(key, None)
-    return yaml.safe_dump(shown, sort_keys=True).splitlines()
+        return {}
+    metadata = {key: value for key, value in each["metadata"].items() if key not in _BOOKKEEPING}
+    return {key: value for key, value in each.items() if key != "status"} | {"metadata": metadata}
+
+
+def _difference(before: Object, after: Object) -> tuple[str, ...]:
+    """Return the lines of a unified diff; none, in no time, where nothing differs."""
+    if before == after:
+        return ()
+    lines = difflib.unified_diff(_lines(before), _lines(after), "on the cluster", "wanted", lineterm="", n=2)
+    return tuple(lines)
+
+
+def _lines(shown: Object) -> list[str]:
+    return yaml.safe_dump(shown, sort_keys=True).splitlines() if shown else []
