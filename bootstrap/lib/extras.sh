@@ -9,10 +9,12 @@ see_to_extras() {
     see_to_programs registry versitygw
   want 'skopeo' "$(advice skopeo)" see_to_command skopeo skopeo
   want 'htpasswd' "$(advice httpd apache2-utils)" see_to_command htpasswd apache2-utils
+  want 'chromium' "$(advice chromium)" see_to_browser
   want 'shellcheck' "$(advice shellcheck)" see_to_command shellcheck shellcheck
   want 'kubectl' "$(advice kubectl kubernetes-client)" see_to_kubectl
   want 'docker-registry 2.8' "Debian's package has it" see_to_docker_registry
   if engine_answers; then see_to_test_images; fi
+  make_room_for_clusters || true
   [[ -z $MISSING ]] || say "missing, so tests that need it are skipped:$MISSING"
 }
 
@@ -28,6 +30,12 @@ advice() { # PACKAGE [DEBIAN-PACKAGE]
 
 see_to_command() { # COMMAND PACKAGE
   has "$1" || { may_install && packages "$2"; }
+}
+
+# Any of the names under which the tests look for it.
+see_to_browser() {
+  has chromium || has chromium-browser || has google-chrome || has google-chrome-stable ||
+    { may_install && packages chromium; }
 }
 
 see_to_kubectl() {
@@ -50,6 +58,13 @@ unpack_docker_registry() {
   mv -f "$place/usr/bin/docker-registry" "$BIN/docker-registry"
   rm -rf "$place"
 }
+
+# Each node's systemd watches files, and a user may by default watch too few for the nodes of four clusters. The
+# kernel is told until it starts anew.
+make_room_for_clusters() {
+  local limit=/proc/sys/fs/inotify/max_user_instances
+  is_root && [[ $(cat "$limit") -lt 512 ]] && echo 512 > "$limit"
+} 2> /dev/null
 
 see_to_test_images() {
   local image to_make=''

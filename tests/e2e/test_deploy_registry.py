@@ -107,8 +107,8 @@ def test_a_dry_run_shows_the_difference_object_by_object(environment: Environmen
     done = environment.run_dlr("deploy-registry", "--dry-run", "--memory", "1Gi")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert "change Deployment docker-registry" in lines
-    assert "keep   ConfigMap registry-config" in lines
+    assert "change  Deployment docker-registry" in lines
+    assert "keep    ConfigMap registry-config" in lines
     assert any(line.strip().startswith("-") and "512Mi" in line for line in lines)
     assert any(line.strip().startswith("+") and "1Gi" in line for line in lines)
     assert outcomes(environment.run_dlr("deploy-registry", "--dry-run")) == {"keep"}

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ import psutil
 import pytest
 
 from tests.e2e.conftest import Environment, run
+from tests.reliability.kills import kill_within, titles, works
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,46 +34,12 @@ def fresh(make_environment: Callable[[], Environment]) -> Iterator[Environment]:
     made.destroy()
 
 
-def titles(environment: Environment) -> list[str]:
-    """Return the titles of the steps of `deploy-kind`."""
-    done = environment.run_dlr("deploy-kind", "--dry-run")
-    return [line.partition(". ")[2] for line in done.stdout.splitlines()]
-
-
-def kill_within(environment: Environment, step: int, names: list[str]) -> None:
-    """Start `deploy-kind` and kill it (SIGKILL) as soon as the step of this number is at work."""
-    process = environment.start_dlr("deploy-kind")
-    assert process.stderr is not None
-    if step:
-        for line in process.stderr:
-            assert not line.startswith("error"), line
-            if line.startswith(f"✓ {names[step - 1]}"):
-                break
-    time.sleep(0.05)
-    process.kill()
-    process.wait(10)
-    process.stderr.close()
-
-
-def works(environment: Environment) -> None:
-    """Check that the environment is whole: an image can be pushed, and a node can pull it."""
-    with urllib.request.urlopen(f"http://{environment.registry}/v2/", timeout=10) as answer:
-        assert answer.status == 200
-    name = f"{environment.registry}/whole:v1"
-    run("docker", "tag", "debian:bookworm-slim", name)
-    run("docker", "push", name)
-    run("docker", "rmi", name)
-    environment.kubectl("run", "whole", f"--image={name}", "--restart=Never", "--command", "--", "true")
-    environment.kubectl("wait", "pod/whole", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
-    environment.kubectl("delete", "pod", "whole", "--now")
-
-
 def test_killed_at_every_step_and_run_again_it_completes(fresh: Environment) -> None:
     """Each run is killed one step later than the last, so that each begins with what the one before left."""
     names = titles(fresh)
     assert len(names) >= 8
     for step in range(len(names)):
-        kill_within(fresh, step, names)
+        kill_within(fresh, step, names, delay=0.05)
     done = fresh.run_dlr("deploy-kind")
     assert done.returncode == 0, done.stderr
     works(fresh)
@@ -135,6 +101,9 @@ def test_a_second_one_that_cannot_wait_says_who_is_at_work(environment: Environm
 
 def test_destroy_takes_all_away_and_can_be_run_again(fresh: Environment) -> None:
     assert fresh.run_dlr("deploy-kind").returncode == 0
+    _the_first_volume_goes_with_its_claim(fresh)
+    again = fresh.run_dlr("deploy-kind")
+    assert "registry's volume: created" in again.stderr, again.stderr
     _stopped_and_unmarked(fresh)
     kept = fresh.run_dlr("deploy-kind")
     assert kept.returncode == 3, kept.stderr
@@ -172,6 +141,18 @@ def test_a_cluster_of_somebody_else_is_left_alone(fresh: Environment) -> None:
         assert done.returncode == 3, done.stderr
         assert "was not made by dlr" in done.stderr
     assert fresh.nodes()
+
+
+def _the_first_volume_goes_with_its_claim(environment: Environment) -> None:
+    """On a cluster of one node `dlr` makes the volume; the cluster's provisioner has to take it for its own."""
+    volumes = "/var/local-path-provisioner"
+    (node,) = environment.nodes()
+    assert environment.kubectl("get", "pv", "-o", "jsonpath={.items[*].status.phase}") == "Bound"
+    assert run("docker", "exec", node, "ls", volumes).split() == ["registry-storage"]
+    done = environment.run_dlr("clean-registry", "--delete-data", "--yes")
+    assert done.returncode == 0, done.stderr
+    environment.kubectl("wait", "--for=delete", "pv/registry-storage", "--timeout=60s")
+    assert run("docker", "exec", node, "ls", volumes).split() == []
 
 
 def _stopped_and_unmarked(environment: Environment) -> None:

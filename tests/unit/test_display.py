@@ -224,9 +224,9 @@ def test_changes_are_shown_object_by_object() -> None:
         Change("Deployment", "docker-registry", "configured", ("--- a", "+++ b", "@@ -1 +1 @@", "-x", "+y")),
     ]
     assert changes(found).plain.splitlines() == [
-        "keep   Namespace storage",
-        "create ConfigMap registry-config",
-        "change Deployment docker-registry",
+        "keep    Namespace storage",
+        "create  ConfigMap registry-config",
+        "change  Deployment docker-registry",
         "    --- a",
         "    +++ b",
         "    @@ -1 +1 @@",
@@ -255,8 +255,16 @@ def test_what_to_type_next_can_be_typed(
 
     console = Console(width=80)
     with console.capture() as capture:
-        console.print(after_deploy_kind(address, context, is_default=is_default))
+        console.print(after_deploy_kind(address, context, [], is_default=is_default))
     lines = "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
     assert f"docker push {address}/" in lines
     assert all(each in lines for each in shown)
     assert not any(each in lines for each in hidden)
+
+
+def test_what_to_type_next_where_the_project_builds_images() -> None:
+    one = after_deploy_kind("localhost:5000", "kind-ducklake-cluster", ["app"], is_default=True).plain
+    assert "dlr build-and-push\n" in one
+    assert "docker push" not in one
+    several = after_deploy_kind("localhost:5050", "kind-team", ["app", "job"], is_default=False).plain
+    assert "dlr build-and-push --registry localhost:5050 --image app\n" in several

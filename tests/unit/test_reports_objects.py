@@ -137,7 +137,9 @@ def test_what_is_forbidden_is_left_out_with_the_reason(tmp_path: Path) -> None:
     with fake_api() as api:
         api.serve("v1", "Node", "Service", "PersistentVolumeClaim", "Event")
         api.serve("apps/v1", "Deployment", "StatefulSet", "DaemonSet")
+        api.serve("batch/v1", "Job")
         api.answers["/version"] = Answer(body={"gitVersion": "v1.34.4"})
+        api.answers["/apis/batch/v1/jobs"] = Answer(body={"items": []})
         api.answers["/api/v1/nodes"] = refusal(403, "nodes is forbidden: User cannot list resource", "Forbidden")
         for plural in ("deployments", "statefulsets", "daemonsets"):
             api.answers[f"/apis/apps/v1/{plural}"] = Answer(body={"items": []})

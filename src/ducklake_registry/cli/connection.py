@@ -7,7 +7,7 @@ import sys
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from ducklake_registry.cli import options
+from ducklake_registry.cli import image_options, options
 from ducklake_registry.errors import UsageError
 
 if TYPE_CHECKING:
@@ -83,6 +83,13 @@ class Connection:
         if not self.username or not self.password_stdin:
             raise UsageError("--username and --password-stdin go together", "echo PASSWORD | dlr …")
         return Credentials(self.username, sys.stdin.readline().rstrip("\r\n"))
+
+
+@dataclass(frozen=True, slots=True)
+class ProdConnection(Connection):
+    """The options for speaking to production's registry, which is never the one of the other commands."""
+
+    registry: image_options.ProdRegistryOnly = ""
 
 
 def connected(command: Callable[..., None]) -> Callable[..., None]:

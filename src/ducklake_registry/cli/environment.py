@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from ducklake_registry.cli import options
+from ducklake_registry.cli import image_options, options
+from ducklake_registry.cli.connection import ProdConnection, connected
 from ducklake_registry.display.output import OutputFormat
 
 PANEL = "Environment"
 
 
+class Part(StrEnum):
+    """A part of the environment that can be had alone."""
+
+    REGISTRY = "registry"
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands to `dlr`."""
-    for command in (deploy_kind, destroy_kind, status):
-        app.command(rich_help_panel=PANEL)(command)
+    for command in (deploy_kind, destroy_kind, status, deploy_prod):
+        app.command(rich_help_panel=PANEL)(connected(command))
 
 
 def deploy_kind(
+    project: typer.Context,
     name: options.ClusterName = "ducklake-cluster",
     host_port: options.HostPort = 5000,
     workers: Annotated[
@@ -36,6 +45,15 @@ def deploy_kind(
         str | None, typer.Option(envvar="DLR_REGISTRY_IMAGE", metavar="IMAGE", help="Image of the registry.")
     ] = None,
     config: options.ConfigFile = None,
+    only: Annotated[
+        Part | None,
+        typer.Option(envvar="DLR_ONLY", help="Not what [environment] lists, but only this.", show_default=False),
+    ] = None,
+    no_build: Annotated[
+        bool,
+        typer.Option("--no-build", envvar="DLR_NO_BUILD", help="Run what is in the registry, and build nothing."),
+    ] = False,
+    tag: image_options.Tags = None,
     set_context: Annotated[
         bool, typer.Option("--set-context", help="Make the cluster your current kube context.")
     ] = False,
@@ -48,11 +66,13 @@ def deploy_kind(
 ) -> None:
     """Make a kind cluster with a registry at localhost:5000.
 
-    Pods pull from it under the name that the laptop pushes to. Run again it repairs what is missing and
-    leaves the rest as it is.
+    Pods pull from it under the name that the laptop pushes to. Where [environment] of the project's settings lists
+    images and manifests, the images are built and pushed, and the manifests are applied with exactly those images.
+    Run again it repairs what is missing and leaves the rest as it is.
 
     Example: dlr deploy-kind --workers 1
     """
+    from ducklake_registry.cli.deploying import laptop
     from ducklake_registry.cli.running import perform
     from ducklake_registry.cluster.kind import KindSpec
     from ducklake_registry.cluster.kubeconfig import Kubeconfig
@@ -60,6 +80,7 @@ def deploy_kind(
     from ducklake_registry.display.terminal import Terminal
     from ducklake_registry.engine import Engine
     from ducklake_registry.manifests import RegistrySpec
+    from ducklake_registry.project import read_environment
     from ducklake_registry.waiting import Deadline
     from ducklake_registry.workflows.deploy_kind import DeployKind
 
@@ -67,9 +88,13 @@ def deploy_kind(
     registry = RegistrySpec(namespace=namespace, image=registry_image)
     terminal, deadline = Terminal(verbose=verbose, quiet=quiet), Deadline(timeout)
     workflow = DeployKind(spec, registry, Engine(), Kubeconfig.parse(kubeconfig), deadline, set_context)
-    perform(terminal, workflow.steps(), spec.context, deadline, dry_run=dry_run)
+    environment = None if only else read_environment(project.obj)
+    with laptop(workflow, environment, tag or (), terminal.output, build=not no_build) as steps:
+        perform(terminal, steps, spec.context, deadline, dry_run=dry_run)
     if not dry_run:
-        terminal.show(after_deploy_kind(workflow.address, spec.context, is_default=name == "ducklake-cluster"))
+        images = [each.image for each in environment.builds] if environment else []
+        is_default = name == "ducklake-cluster"
+        terminal.show(after_deploy_kind(workflow.address, spec.context, images, is_default=is_default))
 
 
 def destroy_kind(
@@ -131,3 +156,44 @@ def status(
 
         watching(partial(look, cluster), output, picture)
     emit(look(cluster), output, picture)
+
+
+def deploy_prod(
+    project: typer.Context,
+    connection: ProdConnection,
+    context: image_options.ProdContext = None,
+    tag: image_options.Tags = None,
+    kubeconfig: options.KubeconfigFiles = None,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Run the environment in production.
+
+    It builds nothing: the images that [environment] lists have to be in production's registry by that tag, and run
+    by their digests. Where, which images, and what changes, object by object, is shown before it asks.
+
+    Example: dlr deploy-prod --prod-context production --tag v1.2.3
+    """
+    from ducklake_registry.cli.deploying import production
+    from ducklake_registry.cli.running import confirm, perform
+    from ducklake_registry.cluster.kubeconfig import Kubeconfig
+    from ducklake_registry.display.release import release_picture
+    from ducklake_registry.display.terminal import Terminal, stdout
+    from ducklake_registry.project import read_environment
+    from ducklake_registry.waiting import Deadline
+
+    terminal, deadline = Terminal(verbose=verbose, quiet=quiet), Deadline(connection.timeout)
+    environment = read_environment(project.obj)
+    with production(environment, context, Kubeconfig.parse(kubeconfig), connection, tag or ()) as workflow:
+        with terminal.working("Compare with production") as report:
+            release = workflow.look(report)
+        picture = release_picture(release)
+        if dry_run:
+            stdout().print(picture, soft_wrap=True)
+            return
+        terminal.show(picture, as_it_is=True)
+        if release.changing:
+            confirm(terminal, f"Deploy this to {release.context} at {release.server}?", yes=yes)
+        perform(terminal, workflow.steps(release), release.context, deadline)

@@ -11,10 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from ducklake_registry.errors import DlrError, UsageError
-from ducklake_registry.settings import ProjectFile, find_project_file
-
-SECTIONS = frozenset({"environment"})
-"""Tables of `dlr.toml` that are no options."""
+from ducklake_registry.settings import ENVIRONMENT, ProjectFile, find_project_file
 
 _INTERRUPTED = 130
 _NO = frozenset({"", "0", "false", "off", "no", "n", "f"})
@@ -57,7 +54,7 @@ class DlrGroup(TyperGroup):
 
         terminal = Terminal()
         try:
-            project = find_project_file(_here())
+            project = ctx.obj = find_project_file(_here())
             ctx.default_map = self.defaults(project)
             if project.path and _is_verbose(ctx):
                 Terminal(verbose=True).detail(f"settings: {project.path}")
@@ -76,10 +73,10 @@ class DlrGroup(TyperGroup):
 
         Raises UsageError for a setting that no command has.
         """
-        values = {_key(name): value for name, value in project.values.items() if name not in SECTIONS}
+        values = {_key(name): value for name, value in project.values.items() if name != ENVIRONMENT}
         values = {key: _as_typed(key, value, project) for key, value in values.items()}
         options = {
-            name: {_setting(each.opts): str(each.name) for each in command.params}
+            name: {_setting(each): str(each.name) for each in command.params if each.envvar}
             for name, command in self.commands.items()
         }
         known = {option for each in options.values() for option in each}
@@ -93,9 +90,13 @@ class DlrGroup(TyperGroup):
         }
 
 
-def _setting(names: list[str]) -> str:
-    """Return how an option is called in a file: by its first long name, so that each setting means one thing."""
-    return _key(next((name for name in names if name.startswith("--")), names[0]))
+def _setting(option: Any) -> str:
+    """Return how an option is called in a file: as its variable, so that each setting means one thing.
+
+    An option without a variable is said for one time, and cannot be set.
+    """
+    variables = [option.envvar] if isinstance(option.envvar, str) else option.envvar
+    return str(variables[0]).removeprefix("DLR_").lower()
 
 
 def _key(option: str) -> str:

@@ -18,8 +18,26 @@ class Builder(StrEnum):
     BUILDX = "buildx"
 
 
+DEFAULT_IMAGE = "ducklake-backend"
+"""What the project's image is called where nobody says otherwise."""
+
+Context = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="CONTEXT",
+        help="Folder to build. Default: what [[environment.build]] lists, else the current one.",
+        show_default=False,
+    ),
+]
 Image = Annotated[
-    str, typer.Option("--image", envvar="DLR_IMAGE", metavar="NAME", help="What it is called, without registry.")
+    str | None,
+    typer.Option(
+        "--image",
+        envvar="DLR_IMAGE",
+        metavar="NAME",
+        help=f"Its name, without registry. Default: what [[environment.build]] lists, else {DEFAULT_IMAGE}.",
+        show_default=False,
+    ),
 ]
 Tags = Annotated[
     list[str] | None,
@@ -62,7 +80,7 @@ Platforms = Annotated[
     list[str] | None,
     typer.Option(
         "--platform",
-        envvar="DLR_PLATFORM",
+        envvar="DLR_BUILD_PLATFORM",
         metavar="OS/ARCH[,…]",
         help="What it is to run on; several need docker buildx.",
     ),
@@ -89,7 +107,10 @@ SourceDateEpoch = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to build an image; a command gets its options by `connected`."""
+    """How to build an image; a command gets its options by `connected`.
+
+    None and false leave it to what the project's settings list.
+    """
 
     file: Dockerfile = None
     build_arg: BuildArgs = None
@@ -103,10 +124,31 @@ class Recipe:
 
 
 Prod = Annotated[bool, typer.Option("--prod", help="Push to production's registry; `latest` is refused.")]
-ProdRegistry = Annotated[
+_PROD_REGISTRY = typer.Option(
+    "--prod-registry",
+    envvar=["DLR_PROD_REGISTRY", "PROD_REGISTRY"],
+    metavar="HOST[:PORT]",
+    help="Production's registry.",
+    show_default=False,
+)
+ProdRegistry = Annotated[str | None, _PROD_REGISTRY]
+ProdRegistryOnly = Annotated[str, _PROD_REGISTRY]
+ProdContext = Annotated[
     str | None,
     typer.Option(
-        envvar=["DLR_PROD_REGISTRY", "PROD_REGISTRY"], metavar="HOST[:PORT]", help="Production's registry."
+        "--prod-context",
+        envvar=["DLR_PROD_CONTEXT", "PROD_CONTEXT"],
+        metavar="NAME",
+        help="Production's kube context; no other is ever taken.",
+        show_default=False,
+    ),
+]
+Rollout = Annotated[
+    bool,
+    typer.Option(
+        "--rollout/--no-rollout",
+        envvar="DLR_ROLLOUT",
+        help="Then run it on the laptop's cluster, where its environment is.",
     ),
 ]
 BuildOnly = Annotated[bool, typer.Option("--build-only", help="Build, and push nothing.")]

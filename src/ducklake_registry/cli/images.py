@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,11 +22,9 @@ def register(app: typer.Typer) -> None:
 
 
 def build_and_push(
-    context: Annotated[
-        Path,
-        typer.Argument(metavar="CONTEXT", help="Folder to build, the current one by default.", show_default=False),
-    ] = Path(),
-    image: image_options.Image = "ducklake-backend",
+    project: typer.Context,
+    context: image_options.Context = None,
+    image: image_options.Image = None,
     tag: image_options.Tags = None,
     *,
     recipe: Recipe,
@@ -35,6 +32,7 @@ def build_and_push(
     prod_registry: image_options.ProdRegistry = None,
     build_only: image_options.BuildOnly = False,
     push_only: image_options.PushOnly = False,
+    rollout: image_options.Rollout = True,
     connection: Connection,
     output: options.Output = OutputFormat.TABLE,
     dry_run: options.DryRun = False,
@@ -47,35 +45,38 @@ def build_and_push(
     if anything differs from the commit. On a registry of this machine it is `latest` too. What was pushed is
     written to stdout as NAME@DIGEST, to be deployed.
 
+    Where [environment] of the project's settings lists the image, it is built as it says there, and what runs it
+    on the laptop's own cluster goes over to the new one.
+
     Example: dlr build-and-push --tag v1.2.3
     """
     import os
     from contextlib import closing
 
-    from ducklake_registry.cli.building import Goal, plan, read_source
+    from ducklake_registry.cli.building import Goal, ImageSpec, Workshop
     from ducklake_registry.cli.running import list_steps
     from ducklake_registry.display.output import emit
     from ducklake_registry.display.terminal import Terminal
     from ducklake_registry.display.transferred import reference_line, tell_github
     from ducklake_registry.engine import Engine
-    from ducklake_registry.workflows.build_and_push import BuildImage, PushImage
-    from ducklake_registry.workflows.image_names import find_checkout
+    from ducklake_registry.project import read_environment
 
     goal, terminal = Goal.of(connection, prod_registry, prod=prod), Terminal(verbose=verbose, quiet=quiet)
-    checkout = find_checkout(context)
-    names = goal.names(image, tag or (), checkout)
-    source = None if push_only else read_source(recipe, context, checkout)
+    environment = read_environment(project.obj)
+    spec = ImageSpec.chosen(environment, image, context, recipe)
+    names = spec.names(tag or (), goal.destination)
     with closing(Engine(connection.timeout)) as engine, goal.connection.client() as client:
-        build = BuildImage(engine, names, source, terminal.output) if source else None
-        push = None if build_only else PushImage(engine, client, names, connection.timeout)
-        workflow = plan(build, push, recipe.builder)
+        workshop = Workshop(engine, client, connection.timeout, terminal.output)
+        plan = workshop.plan(spec, names, build=not push_only, push=not build_only)
+        afterwards = workshop.rollout(environment, spec.image, plan) if rollout else []
         if dry_run:
-            list_steps(workflow.steps())
+            list_steps([*plan.steps(), *afterwards])
             return
-        terminal.run(workflow.steps())
-        result = workflow.result()
-    tell_github(result, os.environ)
-    emit(result, output, reference_line)
+        terminal.run(plan.steps())
+        result = plan.result()
+        tell_github(result, os.environ)
+        emit(result, output, reference_line)
+        terminal.run(afterwards)
 
 
 def pull_from_registry(

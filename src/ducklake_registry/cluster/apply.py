@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from ducklake_registry.cluster.client import kind_of
-from ducklake_registry.cluster.kinds import NAMESPACE
+from ducklake_registry.cluster.client import NotServed, kind_of
+from ducklake_registry.cluster.kinds import CUSTOM_RESOURCE_DEFINITION, JOB, NAMESPACE, Kind
+from ducklake_registry.cluster.workload import condition
+from ducklake_registry.errors import FieldImmutable
 from ducklake_registry.waiting import Deadline, NotYet, wait_for
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ducklake_registry.cluster.client import Cluster
     from ducklake_registry.manifests import Object
     from ducklake_registry.step import Report
 
 # What the server keeps for itself, and nobody compares.
 _BOOKKEEPING = ("managedFields", "resourceVersion", "uid", "generation", "creationTimestamp")
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What applying an object does or did: `outcome` is "created", "configured" or "unchanged".
+    """What applying an object does or did: `outcome` is "created", "configured", "replaced" or "unchanged".
 
     `difference` holds the lines of a unified diff, from what is on the cluster to what is wanted.
     """
@@ -57,14 +64,46 @@ def apply(cluster: Cluster, wanted: Object) -> Change:
     return Change(wanted["kind"], wanted["metadata"]["name"], outcome)
 
 
+def apply_all(cluster: Cluster, wanted: Sequence[Object], deadline: Deadline, report: Report) -> str:
+    """Apply objects in order, and return what came of them: "unchanged", or "2 created, 1 unchanged".
+
+    A Job that has failed, or whose pods are to be others, is deleted and made anew.
+    """
+    outcomes: Counter[str] = Counter()
+    for each in wanted:
+        report(label(each))
+        outcomes[_apply_or_replace(cluster, placed(cluster, each), deadline, report).outcome] += 1
+        if kind_of(each) == CUSTOM_RESOURCE_DEFINITION:
+            _wait_until_served(cluster, each, deadline, report)
+    if set(outcomes) <= {"unchanged"}:
+        return "unchanged"
+    return ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
+
+
+def _apply_or_replace(cluster: Cluster, wanted: Object, deadline: Deadline, report: Report) -> Change:
+    if not _is_to_be_replaced(cluster, wanted):
+        return apply(cluster, wanted)
+    remove(cluster, [wanted], deadline, report)
+    return replace(apply(cluster, wanted), outcome="replaced")
+
+
+def placed(cluster: Cluster, wanted: Object) -> Object:
+    """Return an object with its namespace: the context's, if it is of a kind that has one and names none."""
+    if wanted["metadata"].get("namespace") or not cluster.is_namespaced(kind_of(wanted)):
+        return wanted
+    return wanted | {"metadata": wanted["metadata"] | {"namespace": cluster.namespace}}
+
+
 def preview(cluster: Cluster, wanted: list[Object]) -> list[Change]:
     """Return what applying these objects would do, by the server's own word where it can give it.
 
-    A namespace that is not there yet cannot be asked about what will be in it: that is new as a whole.
+    A namespace that is not there yet cannot be asked about what will be in it, nor a kind that is not about its
+    objects: those are new as a whole.
     """
     named = {each["metadata"]["name"] for each in wanted if each["kind"] == "Namespace"}
     missing = {name for name in named if cluster.get(NAMESPACE, name) is None}
-    return [_previewed(cluster, each, missing) for each in wanted]
+    coming = {kind for each in wanted if kind_of(each) == CUSTOM_RESOURCE_DEFINITION for kind in _defined(each)}
+    return [_previewed(cluster, each, missing, coming) for each in wanted]
 
 
 def remove(cluster: Cluster, unwanted: list[Object], deadline: Deadline, report: Report) -> list[str]:
@@ -96,29 +135,92 @@ def _live(cluster: Cluster, each: Object) -> Object | None:
     return cluster.get(kind_of(each), each["metadata"]["name"], each["metadata"].get("namespace"))
 
 
-def _previewed(cluster: Cluster, wanted: Object, missing: set[str]) -> Change:
-    before = None if wanted["metadata"].get("namespace") in missing else _live(cluster, wanted)
+def _defined(definition: Object) -> list[Kind]:
+    """Return the kinds that a CustomResourceDefinition makes."""
+    spec = definition["spec"]
+    served = [each["name"] for each in spec["versions"] if each.get("served")]
+    return [Kind(f"{spec['group']}/{version}", spec["names"]["kind"]) for version in served]
+
+
+def _wait_until_served(cluster: Cluster, definition: Object, deadline: Deadline, report: Report) -> None:
+    def probe() -> bool | NotYet:
+        try:
+            for kind in _defined(definition):
+                cluster.is_namespaced(kind)
+        except NotServed as error:
+            return NotYet(error.message)
+        return True
+
+    wait_for(label(definition), probe, deadline, report)
+
+
+def _is_to_be_replaced(cluster: Cluster, wanted: Object) -> bool:
+    """Return whether an object is a Job that cannot become what is wanted: its pods' template never changes."""
+    if kind_of(wanted) != JOB or (live := _live(cluster, wanted)) is None:
+        return False
+    try:
+        cluster.apply(wanted, dry_run=True)
+    except FieldImmutable:
+        return True
+    return condition(live.get("status", {}), "Failed") is not None
+
+
+def _previewed(cluster: Cluster, wanted: Object, missing: set[str], coming: set[Kind]) -> Change:
+    try:
+        wanted = placed(cluster, wanted)
+        before = None if wanted["metadata"].get("namespace") in missing else _live(cluster, wanted)
+    except NotServed:
+        if kind_of(wanted) not in coming:
+            raise
+        before = None
+    if before is not None and _is_to_be_replaced(cluster, wanted):
+        lines = _diff(_shaped(before, wanted), wanted)
+        return Change(wanted["kind"], wanted["metadata"]["name"], "replaced", lines)
     after = wanted if before is None else cluster.apply(wanted, dry_run=True)
-    lines = _difference(_shown(before), _shown(after))
+    lines = _diff(before, after)
     outcome = "created" if before is None else "configured" if lines else "unchanged"
     return Change(wanted["kind"], wanted["metadata"]["name"], outcome, lines)
 
 
-def _shown(each: Object | None) -> Object:
-    """Return what people compare of an object; nothing of one that is not there."""
-    if each is None:
-        return {}
-    metadata = {key: value for key, value in each["metadata"].items() if key not in _BOOKKEEPING}
-    return {key: value for key, value in each.items() if key != "status"} | {"metadata": metadata}
-
-
-def _difference(before: Object, after: Object) -> tuple[str, ...]:
-    """Return the lines of a unified diff; none, in no time, where nothing differs."""
-    if before == after:
-        return ()
-    lines = difflib.unified_diff(_lines(before), _lines(after), "on the cluster", "wanted", lineterm="", n=2)
+def _diff(before: Object | None, after: Object) -> tuple[str, ...]:
+    old, new = _shown(before), _shown(after)
+    if after["kind"] == "Secret":
+        _hide(old, new)
+    if old == new:
+        return ()  # to write both down to find that out takes long
+    lines = difflib.unified_diff(_lines(old), _lines(new), "on the cluster", "wanted", lineterm="", n=2)
     return tuple(lines)
 
 
-def _lines(shown: Object) -> list[str]:
-    return yaml.safe_dump(shown, sort_keys=True).splitlines() if shown else []
+def _shown(each: Object | None) -> Object:
+    """Return what of an object is compared."""
+    shown = copy.deepcopy(each or {})
+    shown.pop("status", None)
+    metadata = shown.get("metadata", {})
+    for key in _BOOKKEEPING:
+        metadata.pop(key, None)
+    if annotations := metadata.get("annotations"):
+        annotations.pop(_LAST_APPLIED, None)
+    return shown
+
+
+def _hide(old: Object, new: Object) -> None:
+    """Put stars in the place of a Secret's values, so that one sees only which of them change."""
+    for key in ("data", "stringData"):
+        before, after = old.get(key) or {}, new.get(key) or {}
+        same = {name for name in before if before[name] == after.get(name)}
+        old |= {key: {name: "***" if name in same else "*** (before)" for name in before}} if before else {}
+        new |= {key: {name: "***" if name in same else "*** (after)" for name in after}} if after else {}
+
+
+def _shaped(live: Any, wanted: Any) -> Any:
+    """Return what an object on the cluster has in those fields that are wanted of it."""
+    if isinstance(live, dict) and isinstance(wanted, dict):
+        return {key: _shaped(live[key], value) for key, value in wanted.items() if key in live}
+    if isinstance(live, list) and isinstance(wanted, list):
+        return [_shaped(one, other) for one, other in zip(live, wanted, strict=False)]
+    return live
+
+
+def _lines(each: Object) -> list[str]:
+    return yaml.safe_dump(each, sort_keys=True).splitlines() if each else []

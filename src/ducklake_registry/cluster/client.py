@@ -63,6 +63,11 @@ class Cluster:
         return self._kubeconfig.choose(self._wanted)
 
     @property
+    def namespace(self) -> str:
+        """The namespace of objects that name none."""
+        return self._kubeconfig.namespace(self.context)
+
+    @property
     def server(self) -> str:
         """The address of the API server."""
         return str(self.api.configuration.host)
@@ -246,21 +251,31 @@ class Cluster:
             hint=f"see what is at that address, a proxy perhaps, or correct the server of context {self.context}",
         )
 
+    def is_namespaced(self, kind: Kind) -> bool:
+        """Return whether objects of a kind are in a namespace. Raises NotServed."""
+        return bool(self._described(kind)["namespaced"])
+
     def _resource(self, kind: Kind) -> Resource:
         from kubernetes.dynamic.resource import Resource
 
-        for each in self.served(kind.api_version):
-            if each["kind"] == kind.name and "/" not in each["name"]:
-                group, _, version = kind.api_version.rpartition("/")
-                return Resource(
-                    prefix=_prefix(kind.api_version),
-                    group=group,
-                    api_version=version,
-                    kind=kind.name,
-                    name=each["name"],
-                    namespaced=each["namespaced"],
-                    client=self._dynamic,
-                )
+        found = self._described(kind)
+        group, _, version = kind.api_version.rpartition("/")
+        return Resource(
+            prefix=_prefix(kind.api_version),
+            group=group,
+            api_version=version,
+            kind=kind.name,
+            name=found["name"],
+            namespaced=found["namespaced"],
+            client=self._dynamic,
+        )
+
+    def _described(self, kind: Kind) -> dict[str, Any]:
+        for _ in range(2):  # what was served before may not be all: a kind can come while we are at work
+            for each in self.served(kind.api_version):
+                if each["kind"] == kind.name and "/" not in each["name"]:
+                    return each
+            del self._resources[kind.api_version]
         raise NotServed(f"the cluster does not serve {kind.name} of {kind.api_version}")
 
     def _translated(self) -> contextlib.AbstractContextManager[None]:

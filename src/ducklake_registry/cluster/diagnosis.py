@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from ducklake_registry.cluster.kinds import EVENT
-from ducklake_registry.cluster.workload import newest_pods
+from ducklake_registry.cluster.workload import is_registry, newest_pods
 from ducklake_registry.errors import ClusterError, RolloutFailed
 
 if TYPE_CHECKING:
@@ -16,22 +16,40 @@ if TYPE_CHECKING:
 # Waiting reasons of a healthy start; every other one is trouble.
 _NORMAL = {"ContainerCreating", "PodInitializing"}
 
-_HINTS = (
-    (
-        r"ErrImagePull|ImagePullBackOff|ErrImageNeverPull|InvalidImageName",
-        "name one that the nodes can pull with --registry-image, or bring it there: kind load docker-image IMAGE",
-    ),
-    (
-        r"unbound .*PersistentVolumeClaim|persistentvolumeclaim",
-        "see why the claim waits: kubectl describe pvc -n {namespace}; --storage-class names another class",
-    ),
+_NO_IMAGE = r"ErrImagePull|ImagePullBackOff|ErrImageNeverPull|InvalidImageName"
+_NO_VOLUME = r"unbound .*PersistentVolumeClaim|persistentvolumeclaim"
+_NO_ROOM = r"Insufficient (cpu|memory)"
+_CRASHED = r"CrashLoopBackOff|exited with"
+
+_COMMON_HINTS = (
     (r"[Nn]o space left|disk-pressure|ephemeral-storage", "free space on the node's disk, or enlarge the volume"),
-    (r"Insufficient (cpu|memory)", "ask for less with --cpu and --memory, or add a node"),
     (
         r"violates PodSecurity|exceeded quota|forbidden",
         "the cluster's policies refuse the pod: its administrator can tell which and why",
     ),
-    (r"CrashLoopBackOff|exited with", "the log tells why: dlr logs --previous"),
+)
+_HINTS = (
+    (
+        _NO_IMAGE,
+        "name one that the nodes can pull with --registry-image, or bring it there: kind load docker-image IMAGE",
+    ),
+    (
+        _NO_VOLUME,
+        "see why the claim waits: kubectl describe pvc -n {namespace}; --storage-class names another class",
+    ),
+    (_NO_ROOM, "ask for less with --cpu and --memory, or add a node"),
+    (_CRASHED, "the log tells why: dlr logs --previous"),
+    *_COMMON_HINTS,
+)
+_WORKLOADS_HINTS = (
+    (
+        _NO_IMAGE,
+        "correct the name, list it under [[environment.build]], or bring it there: kind load docker-image IMAGE",
+    ),
+    (_NO_VOLUME, "see why the claim waits: kubectl --context {context} describe pvc -n {namespace}"),
+    (_NO_ROOM, "ask for less in its resources.requests, or add a node"),
+    (_CRASHED, "the log tells why: kubectl --context {context} logs -n {namespace} {name}"),
+    *_COMMON_HINTS,
 )
 
 _NO_LOG = "unable to retrieve container logs"
@@ -62,17 +80,17 @@ def _container_trouble(container: Object) -> str | None:
     return None
 
 
-def diagnose(cluster: Cluster, deployment: Object, message: str) -> RolloutFailed:
-    """Return an error that says why a Deployment's newest pod does not run.
+def diagnose(cluster: Cluster, workload: Object, message: str) -> RolloutFailed:
+    """Return an error that says why a workload's newest pod does not run.
 
     Its details are the last events around the pod and the last lines of its log; evidence that the cluster will
     not give is left out.
     """
-    namespace = deployment["metadata"]["namespace"]
+    namespace = workload["metadata"]["namespace"]
     details: list[str] = []
     try:
-        pods = newest_pods(cluster, deployment)
-        names = [deployment["metadata"]["name"], *(pod["metadata"]["name"] for pod in pods[:1])]
+        pods = newest_pods(cluster, workload)
+        names = [workload["metadata"]["name"], *(pod["metadata"]["name"] for pod in pods[:1])]
         names += [claim for pod in pods[:1] for claim in _claims(pod)]
         details += [f"event: {text}" for text in last_events(cluster, namespace, names)]
         for pod in pods[:1]:
@@ -80,13 +98,24 @@ def diagnose(cluster: Cluster, deployment: Object, message: str) -> RolloutFaile
     except ClusterError as error:
         details.append(f"no further evidence: {error.message}")
     text = " ".join((message, *details))
-    return RolloutFailed(message, hint_for(text, namespace), tuple(details))
+    hint = hint_for(text, namespace) if is_registry(workload) else _hint_for_workload(text, cluster, workload)
+    return RolloutFailed(message, hint, tuple(details))
 
 
 def hint_for(trouble: str, namespace: str) -> str | None:
-    """Return what a person can do about a pod's trouble, as far as it is known."""
-    hint = next((hint for pattern, hint in _HINTS if re.search(pattern, trouble)), None)
-    return hint and hint.format(namespace=namespace)
+    """Return what a person can do about trouble of the registry's pod, as far as it is known."""
+    return _hint(_HINTS, trouble, namespace=namespace)
+
+
+def _hint_for_workload(trouble: str, cluster: Cluster, workload: Object) -> str | None:
+    metadata = workload["metadata"]
+    name = f"{workload['kind'].lower()}/{metadata['name']}"
+    return _hint(_WORKLOADS_HINTS, trouble, namespace=metadata["namespace"], context=cluster.context, name=name)
+
+
+def _hint(hints: tuple[tuple[str, str], ...], trouble: str, **names: str) -> str | None:
+    hint = next((hint for pattern, hint in hints if re.search(pattern, trouble)), None)
+    return hint and hint.format(**names)
 
 
 def no_registry(cluster: Cluster, namespace: str) -> ClusterError:

@@ -31,6 +31,16 @@ MINIMUM_VERSION = (0, 27)
 _INSTALL_HINT = "install kind 0.27 or newer: https://kind.sigs.k8s.io/docs/user/quick-start/#installation"
 
 
+_HINTS = (
+    ("no space left on device", "free space on the engine's disk: docker system df, docker system prune"),
+    # A node's systemd ends at once when the user's share of the kernel's file watchers is used up.
+    (
+        "is not running",
+        "where there are several clusters: sudo sysctl fs.inotify.max_user_instances=1024",
+    ),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class KindSpec:
     """The cluster that is wanted: `workers` nodes beside the control plane (None: as it is), and two ports.
@@ -196,8 +206,7 @@ def _failure(arguments: Sequence[str], output: str) -> ClusterError:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     reasons = [line.partition(": ")[2] for line in lines if line.startswith(("ERROR: ", "Command Output: "))]
     reason = (reasons or lines or ["no reason given"])[-1]
-    full = "no space left on device" in output
-    hint = "free space on the engine's disk: docker system df, docker system prune" if full else None
+    hint = next((hint for words, hint in _HINTS if words in output), None)
     message = f"kind {' '.join(arguments[:2])} failed: {reason}"
     return ClusterError(message, hint, tuple(line for line in lines[-8:] if reason not in line))
 

@@ -7,7 +7,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from ducklake_registry.errors import AccessDenied, ClusterError, ClusterUnreachable
+from ducklake_registry.errors import AccessDenied, ClusterError, ClusterUnreachable, FieldImmutable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +44,8 @@ def _refusal(error: Any, context: str) -> ClusterError:
         )
     if error.status == 403 and " cannot " in said:  # noqa: PLR2004
         return AccessDenied(f"not allowed: {said}", hint="ask the cluster's administrator for that right (RBAC)")
+    if "field is immutable" in said:
+        return FieldImmutable(f"the cluster refused: {said}", "delete the object first, if that may be")
     taken = "choose another with --node-port" if "port is already allocated" in said else None
     return ClusterError(f"the cluster refused: {said}", hint=taken)
 

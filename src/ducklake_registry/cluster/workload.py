@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ducklake_registry.cluster.kinds import POD
+from ducklake_registry.cluster.kinds import DAEMON_SET, JOB, POD, STATEFUL_SET
+from ducklake_registry.manifests import names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,29 +17,73 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a rollout is: pods that are up to date and available, of those that are wanted."""
+    """How far a rollout is: pods that are up to date and available, of those that are wanted.
+
+    Of a Job they are those that have ended well.
+    """
 
     ready: int
     wanted: int
     complete: bool
 
 
-def progress(deployment: Object) -> Progress:
-    """Return how far a Deployment's rollout is, as `kubectl rollout status` counts it."""
-    status, wanted = deployment.get("status", {}), deployment["spec"].get("replicas", 1)
+def progress(workload: Object, kind: str = "Deployment") -> Progress:
+    """Return how far the rollout of a Deployment, StatefulSet, DaemonSet or Job is.
+
+    They are counted as `kubectl rollout status` does, and a Job as `kubectl wait --for=condition=Complete`.
+    """
+    status = workload.get("status", {})
+    ready, wanted, complete = _COUNTS.get(kind, _deployment)(workload.get("spec", {}), status)
+    observed = status.get("observedGeneration", 0) >= workload["metadata"].get("generation", 0)
+    return Progress(ready, wanted, complete and (observed or kind == JOB.name))
+
+
+def _deployment(spec: Object, status: Object) -> tuple[int, int, bool]:
+    wanted = spec.get("replicas", 1)
     updated, available = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
-    observed = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
-    complete = observed and updated == available == status.get("replicas", 0) == wanted
-    return Progress(min(updated, available), wanted, complete)
+    return min(updated, available), wanted, updated == available == status.get("replicas", 0) == wanted
 
 
-def newest_pods(cluster: Cluster, deployment: Object) -> list[Object]:
-    """Return a Deployment's pods that are not on their way out, the newest first."""
-    namespace = deployment["metadata"]["namespace"]
-    labels = selector(deployment["spec"]["selector"]["matchLabels"])
+def _stateful_set(spec: Object, status: Object) -> tuple[int, int, bool]:
+    wanted, strategy = spec.get("replicas", 1), spec.get("updateStrategy", {})
+    updated, ready = status.get("updatedReplicas", 0), status.get("readyReplicas", 0)
+    if strategy.get("type") == "OnDelete":  # its pods are new only when somebody deletes the old ones
+        return ready, wanted, ready == wanted
+    kept = min((strategy.get("rollingUpdate") or {}).get("partition", 0), wanted)
+    return min(updated + kept, ready), wanted, updated >= wanted - kept and ready == wanted
+
+
+def _daemon_set(spec: Object, status: Object) -> tuple[int, int, bool]:
+    wanted, available = status.get("desiredNumberScheduled", 0), status.get("numberAvailable", 0)
+    by_hand = spec.get("updateStrategy", {}).get("type") == "OnDelete"
+    updated = wanted if by_hand else status.get("updatedNumberScheduled", 0)
+    return min(updated, available), wanted, updated >= wanted and available >= wanted
+
+
+def _job(spec: Object, status: Object) -> tuple[int, int, bool]:
+    wanted = spec.get("completions") or 1
+    return (
+        status.get("succeeded", 0),
+        wanted,
+        bool(spec.get("suspend")) or condition(status, "Complete") is not None,
+    )
+
+
+_COUNTS = {STATEFUL_SET.name: _stateful_set, DAEMON_SET.name: _daemon_set, JOB.name: _job}
+
+
+def condition(status: Object, name: str) -> Object | None:
+    """Return the condition of this name that holds, if it does."""
+    held = (each for each in status.get("conditions") or () if each["status"] == "True")
+    return next((each for each in held if each["type"] == name), None)
+
+
+def newest_pods(cluster: Cluster, workload: Object) -> list[Object]:
+    """Return a workload's pods that are not on their way out, the newest first."""
+    namespace = workload["metadata"]["namespace"]
     pods = [
         each
-        for each in cluster.objects(POD, namespace, labels=labels)
+        for each in cluster.objects(POD, namespace, labels=_selector_of(workload))
         if "deletionTimestamp" not in each["metadata"]
     ]
     return sorted(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), reverse=True)
@@ -56,10 +101,27 @@ def run_of(pod: Object) -> str | None:
 
 def is_ready(each: Object) -> bool:
     """Return whether a pod takes requests, or a node pods."""
-    conditions = each.get("status", {}).get("conditions", ())
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+    return condition(each.get("status", {}), "Ready") is not None
+
+
+def is_registry(each: Object) -> bool:
+    """Return whether an object is a part of the registry."""
+    key, value = names.PART_OF
+    return bool((each["metadata"].get("labels") or {}).get(key) == value)
 
 
 def selector(labels: Mapping[str, str]) -> str:
     """Return labels in the form of a label selector: "app=docker-registry"."""
     return ",".join(f"{key}={value}" for key, value in labels.items())
+
+
+def _selector_of(workload: Object) -> str:
+    wanted = workload["spec"]["selector"]
+    requirements = map(_requirement, wanted.get("matchExpressions") or ())
+    return ",".join(filter(None, [selector(wanted.get("matchLabels") or {}), *requirements]))
+
+
+def _requirement(each: Object) -> str:
+    key, values = each["key"], ", ".join(each.get("values") or ())
+    forms = {"In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})", "DoesNotExist": f"!{key}"}
+    return forms.get(each["operator"], str(key))

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from ducklake_registry.cluster.apply import Change
 
+_VERBS = {"created": "create", "configured": "change", "replaced": "replace", "unchanged": "keep"}
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -18,8 +19,7 @@ def changes(found: Sequence[Change]) -> Text:
     """Return one line per object, with the lines of its difference under it."""
     picture = Text()
     for change in found:
-        verb = {"created": "create", "configured": "change", "unchanged": "keep"}[change.outcome]
-        picture.append(f"{verb:<7}", "bold").append(f"{change.kind} {change.name}\n")
+        picture.append(f"{_VERBS[change.outcome]:<7} ", "bold").append(f"{change.kind} {change.name}\n")
         for line in change.difference:
             picture.append(f"    {line}\n", _STYLES.get(line[:1], ""))
     picture.rstrip()

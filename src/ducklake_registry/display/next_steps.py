@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.text import Text
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def after_deploy_kind(address: str, context: str, *, is_default: bool) -> Text:
-    """Return how to use an environment that has just been made."""
+
+def after_deploy_kind(address: str, context: str, images: Sequence[str], *, is_default: bool) -> Text:
+    """Return how to use an environment that has just been made; `images` are those that the project builds."""
     choice = "" if is_default else f" --context {context}"
     registry = "" if address == "localhost:5000" else f" --registry {address}"
     destroy = "dlr destroy-kind" + ("" if is_default else f" --name {context.removeprefix('kind-')}")
-    rows = (
+    which = f" --image {images[0]}" if len(images) > 1 else ""
+    own = (
+        ("see all that runs", f"dlr status{choice}"),
+        ("after a change of the code, run the new version", f"dlr build-and-push{registry}{which}"),
+    )
+    others = (
         ("name an image after the registry, and push it", f"docker tag app {address}/app"),
         ("", f"docker push {address}/app"),
         ("run it in the cluster", f"kubectl --context {context} run app --image {address}/app"),
+    )
+    rows = (
+        *(own if images else others),
         ("see how the registry is", f"dlr registry-status{choice}{registry}"),
         ("take it all away", destroy),
     )

@@ -121,10 +121,10 @@ class Terminal:
         if self._verbose:
             self._console.print(Text(text, style="dim"), soft_wrap=True)
 
-    def show(self, picture: RenderableType) -> None:
-        """Show something on stderr, unless quiet was asked for."""
+    def show(self, picture: RenderableType, *, as_it_is: bool = False) -> None:
+        """Show something on stderr, unless quiet was asked for; `as_it_is` leaves long lines to the screen."""
         if not self._quiet:
-            self._console.print(picture)
+            self._console.print(picture, soft_wrap=as_it_is or not self._console.is_terminal)
 
     def error(self, error: DlrError) -> None:
         """Tell what went wrong: one line, the evidence, and what to type."""

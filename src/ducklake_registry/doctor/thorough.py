@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ducklake_registry.acceptance.baseline import Baseline
 from ducklake_registry.acceptance.checks import CHECKS
 from ducklake_registry.acceptance.context import Limits, working_with
 from ducklake_registry.acceptance.results import Verdict
@@ -24,7 +25,7 @@ def pulled(patient: Patient) -> Look:
     checks = [each for each in CHECKS if each.path == _CHECK]
     around = Surroundings(patient.cluster, patient.case.namespace, patient.case.engine)
     with working_with(patient.client, Deadline(_SECONDS), Limits(), disruptive=False) as context:
-        (result,) = accept(checks, context, around, {}, silent).results
+        (result,) = accept(checks, context, around, Baseline(), silent).results
     if result.verdict is Verdict.PASSED:
         return sound(result.evidence)
     if result.verdict is not Verdict.FAILED:

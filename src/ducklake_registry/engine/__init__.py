@@ -6,7 +6,7 @@ from ducklake_registry.engine.client import Engine, Node
 from ducklake_registry.engine.context import BuildContext
 from ducklake_registry.engine.failures import ConnectionBroken
 from ducklake_registry.engine.images import Login, digests, named, platform_of, pull, push
-from ducklake_registry.engine.nodes import containerd_answers, load_image, node_has_image
+from ducklake_registry.engine.nodes import load_image, node_has_image
 
 __all__ = [
     "BuildContext",
@@ -19,7 +19,6 @@ __all__ = [
     "build",
     "build_with_buildx",
     "check_buildx",
-    "containerd_answers",
     "digests",
     "load_image",
     "named",

@@ -160,6 +160,14 @@ class Engine:
                     return str(each.name)
         return None
 
+    def kind_cluster_at(self, host_port: int, node_port: int) -> str | None:
+        """Return the name of the running kind cluster whose `node_port` is that port of the host, if one is."""
+        with translated():
+            for each in self._client.containers.list(filters={"label": _CLUSTER_LABEL}, ignore_removed=True):
+                if _published(each).get(node_port) == host_port:
+                    return str(each.labels[_CLUSTER_LABEL])
+        return None
+
     def remove_container(self, name: str) -> None:
         """Remove a container with its volumes, running or not; one that is gone is fine."""
         with contextlib.suppress(NotThere), translated():

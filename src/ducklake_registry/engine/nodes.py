@@ -18,15 +18,6 @@ _LABEL = "ducklake-registry/engine-image"
 """Notes on a node's image which one of the engine's it was made from: containerd gives it another id."""
 
 
-def containerd_answers(engine: Engine, node: str) -> bool:
-    """Return whether a node is so far that its containerd can be spoken to."""
-    try:
-        engine.run_in(node, [*_CTR, "ls", "--quiet"])
-    except EngineError:
-        return False
-    return True
-
-
 def node_has_image(engine: Engine, node: str, reference: str, image_id: str) -> bool:
     """Return whether a node has the engine's image `image_id` under this name, as `note_image` noted it."""
     chosen = f'name=={_full_name(reference)},labels."{_LABEL}"=={image_id}'

@@ -1,16 +1,22 @@
-"""The registry's Kubernetes objects: read from YAML, changed by typed patches, kept in order."""
+"""Kubernetes objects, the registry's and a project's: read from YAML, changed by typed patches, kept in order."""
 
 from ducklake_registry.manifests.files import Object, data_folder, load, registry_objects
 from ducklake_registry.manifests.patches import RegistrySpec, find, patched
 from ducklake_registry.manifests.quantity import parse_quantity
+from ducklake_registry.manifests.workloads import images, load_workloads, pinned, repository_of, runs
 
 __all__ = [
     "Object",
     "RegistrySpec",
     "data_folder",
     "find",
+    "images",
     "load",
+    "load_workloads",
     "parse_quantity",
     "patched",
+    "pinned",
     "registry_objects",
+    "repository_of",
+    "runs",
 ]

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ducklake_registry.cluster.diagnosis import event_time, pod_trouble
-from ducklake_registry.cluster.workload import container, is_ready, progress
-from ducklake_registry.manifests import names, parse_quantity
+from ducklake_registry.cluster.workload import container, is_ready, is_registry, progress
+from ducklake_registry.manifests import parse_quantity
 
 if TYPE_CHECKING:
     from ducklake_registry.manifests import Object
@@ -42,7 +42,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A Deployment, StatefulSet or DaemonSet; `ready` of `wanted` pods are of its newest template and available.
+    """A workload; `ready` of `wanted` pods are of its newest template and available, of a Job have ended well.
 
     `system` is whether it belongs to Kubernetes itself, `registry` whether it is the registry.
     """
@@ -59,16 +59,16 @@ class Workload:
 
     @classmethod
     def of(cls, kind: str, workload: Object) -> Workload:
-        """Read a Deployment, a StatefulSet or a DaemonSet."""
-        ready, wanted = _counts(kind, workload)
+        """Read a Deployment, a StatefulSet, a DaemonSet or a Job."""
+        now = progress(workload, kind)
         image = workload["spec"]["template"]["spec"]["containers"][0]["image"]
         namespace = workload["metadata"]["namespace"]
         return cls(
             namespace,
             kind,
             _name(workload),
-            ready,
-            wanted,
+            now.ready,
+            now.wanted,
             image,
             created(workload),
             is_system(namespace),
@@ -205,12 +205,6 @@ def is_system(namespace: str) -> bool:
     return namespace.startswith("kube-") or namespace.endswith("-system") or namespace == "local-path-storage"
 
 
-def is_registry(each: Object) -> bool:
-    """Return whether an object is a part of the registry."""
-    key, value = names.PART_OF
-    return bool((each["metadata"].get("labels") or {}).get(key) == value)
-
-
 def created(each: Object) -> datetime:
     """Return when an object was made."""
     return moment(each["metadata"]["creationTimestamp"])
@@ -228,13 +222,3 @@ def now() -> datetime:
 
 def _name(each: Object) -> str:
     return str(each["metadata"]["name"])
-
-
-def _counts(kind: str, workload: Object) -> tuple[int, int]:
-    """Return how many of a workload's pods are ready, and how many are wanted."""
-    if kind == "DaemonSet":
-        status = workload["status"]
-        ready = min(status.get("updatedNumberScheduled", 0), status.get("numberAvailable", 0))
-        return ready, status.get("desiredNumberScheduled", 0)
-    now = progress(workload)
-    return now.ready, now.wanted

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,14 +13,16 @@ from ducklake_registry.cluster.apply import apply
 from ducklake_registry.cluster.client import Cluster
 from ducklake_registry.cluster.kubeconfig import Kubeconfig, merge
 from ducklake_registry.cluster.wiring import hosts_files, registry_names
-from ducklake_registry.engine import Engine, containerd_answers, load_image, node_has_image
-from ducklake_registry.errors import DlrError, RegistryError
+from ducklake_registry.engine import Engine, load_image, node_has_image
+from ducklake_registry.errors import ClusterError, RegistryError
 from ducklake_registry.manifests import RegistrySpec, data_folder, find, load, patched, registry_objects
 from ducklake_registry.registry import RegistryClient
-from ducklake_registry.step import Step, silent
+from ducklake_registry.step import Step
 from ducklake_registry.waiting import Deadline, NotYet, wait_for
 from ducklake_registry.workflows.deploy_registry import DEPLOYMENT_NAME, DeployRegistry
-from ducklake_registry.workflows.kind_cluster import KindCluster
+from ducklake_registry.workflows.first_volume import FirstVolume
+from ducklake_registry.workflows.head_start import HeadStart
+from ducklake_registry.workflows.kind_cluster import KindCluster, connected
 
 if TYPE_CHECKING:
     from ducklake_registry.step import Report
@@ -52,6 +52,7 @@ class DeployKind:
             Step(f"Add the kube context {self.spec.context}", self.add_context),
             Step(f"Bring {self.registry_image} into the nodes", self.load_image),
             Step(f"Wire the nodes for {self.address}", self.wire),
+            Step("Make the registry's volume", self.make_volume),
             *self.deploy_registry.steps(),
             Step("Publish where the registry is (KEP-1755)", self.publish),
             Step(f"Wait for http://{self.address}/v2/", self.wait_for_api),
@@ -70,29 +71,22 @@ class DeployKind:
         return self.kind_cluster.check(report)
 
     def make_cluster(self, report: Report) -> str:
-        """Make or repair the cluster; a new one gets the registry's image while it is still starting."""
+        """Make or repair the cluster; in a new one the next steps are begun while it is still starting."""
         if self.engine.nodes(self.spec.name):
             return self.kind_cluster.ensure(report)
-        head_start = threading.Thread(target=self._load_image_early, daemon=True)
-        head_start.start()
-        outcome = self.kind_cluster.ensure(report)
-        report(f"bringing {self.registry_image} into the nodes")
-        head_start.join(self.deadline.remaining)
-        return outcome
+        with HeadStart([self._load_image_early, self._deploy_early], self.deadline):
+            return self.kind_cluster.ensure(report)
 
-    def _load_image_early(self) -> None:
-        """Load the image once every node's containerd answers; what fails here is the next step's to tell."""
-        expected = len(kind.config(self.spec)["nodes"])
+    def _load_image_early(self, report: Report) -> str:
+        nodes = self.engine.nodes(self.spec.name)
+        if len(nodes) < len(kind.config(self.spec)["nodes"]):
+            raise ClusterError("not all nodes are there")
+        return self.load_image(report)
 
-        def probe() -> bool | NotYet:
-            nodes = self.engine.nodes(self.spec.name)
-            if len(nodes) == expected and all(containerd_answers(self.engine, node.name) for node in nodes):
-                return True
-            return NotYet("no containerd yet")
-
-        with contextlib.suppress(DlrError):
-            wait_for("containerd", probe, self.deadline, interval=0.5)
-            self.load_image(silent)
+    def _deploy_early(self, report: Report) -> str:
+        cluster = connected(self.spec.name)
+        self._make_volume(cluster, report)
+        return DeployRegistry(cluster, self.registry, self.deadline).apply(report)
 
     @property
     def address(self) -> str:
@@ -145,6 +139,14 @@ class DeployKind:
             report(node.name)
             changed += self.engine.write_files(node.name, hosts_files(names, node.name, node_port))
         return f"{changed} of {len(nodes)} nodes wired" if changed else "unchanged"
+
+    def make_volume(self, report: Report) -> str:
+        """Make the registry's volume where there is no choice about it."""
+        return self._make_volume(self.cluster, report)
+
+    def _make_volume(self, cluster: Cluster, report: Report) -> str:
+        volume = FirstVolume(cluster, self.engine, patched(registry_objects(), self.registry))
+        return volume.ensure(self.engine.nodes(self.spec.name), report)
 
     def publish(self, _report: Report) -> str:
         """Tell other tools where the registry is. Source: KEP-1755."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ducklake_registry.cluster.apply import Change, apply, preview, wait_until_gone
+from ducklake_registry.cluster.apply import Change, apply_all, preview, wait_until_gone
 from ducklake_registry.cluster.classes import is_default_class
 from ducklake_registry.cluster.kinds import CLAIM, CONFIG_MAP, DEPLOYMENT, POD, STORAGE_CLASS
-from ducklake_registry.cluster.rollout import follow
+from ducklake_registry.cluster.rollout import Workload, follow
 from ducklake_registry.cluster.workload import newest_pods
 from ducklake_registry.errors import AccessDenied, ClusterError
 from ducklake_registry.manifests import RegistrySpec, find, names, parse_quantity, patched, registry_objects
@@ -60,23 +59,22 @@ class DeployRegistry:
 
     def apply(self, report: Report) -> str:
         """Apply every object; the outcome counts them."""
-        objects, before, changes = self.objects(), self._configuration(), []
-        for each in objects:
-            report(f"{each['kind']} {each['metadata']['name']}")
-            changes.append(apply(self.cluster, each))
-        rolled = any(change.kind == DEPLOYMENT.name and change.outcome != "unchanged" for change in changes)
+        before, generation = self._configuration(), self._generation()
+        outcome = apply_all(self.cluster, self.objects(), self.deadline, report)
         # Its check sum rolls the pods; not if somebody has changed the ConfigMap alone, which is now as it was.
-        if before not in {None, self._configuration()} and not rolled:
+        if before not in {None, self._configuration()} and generation == self._generation():
             self.restart(report)
-        outcomes = Counter(change.outcome for change in changes)
-        if set(outcomes) == {"unchanged"}:
-            return "unchanged"
-        return ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
+        return outcome
 
     def _configuration(self) -> str | None:
         """Return the registry's configuration as it is on the cluster."""
         found = self.cluster.get(CONFIG_MAP, names.CONFIG, self.namespace)
         return found.get("data", {}).get("config.yml") if found else None
+
+    def _generation(self) -> int | None:
+        """Return how often the Deployment was changed; an applied one that is as it was is none the older."""
+        found = self.cluster.get(DEPLOYMENT, DEPLOYMENT_NAME, self.namespace)
+        return int(found["metadata"]["generation"]) if found else None
 
     def restart(self, report: Report) -> str:
         """Replace the pods: the registry reads its configuration only when it starts."""
@@ -91,7 +89,8 @@ class DeployRegistry:
 
     def roll_out(self, report: Report) -> str:
         """Wait until the registry's pods are the newest and ready."""
-        follow(self.cluster, self.namespace, DEPLOYMENT_NAME, self.deadline, report)
+        workload = Workload(DEPLOYMENT, self.namespace, DEPLOYMENT_NAME)
+        follow(self.cluster, [workload], self.deadline, report)
         return "ready"
 
 

@@ -14,6 +14,7 @@ from ducklake_registry.cluster.ports import holder_of
 from ducklake_registry.cluster.workload import is_ready
 from ducklake_registry.errors import ClusterError, EngineError, TimeoutExpired
 from ducklake_registry.waiting import Deadline, NotYet, wait_for
+from ducklake_registry.workflows.first_volume import FOLDER
 from ducklake_registry.workflows.node_image import choose_node_image
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
 _MARK = {"/etc/dlr-environment": "This cluster was completed by dlr.\n"}
 """What is on the control plane's node of a cluster once all of `kind create cluster` was done."""
-
-_VOLUMES = "/var/local-path-provisioner"
-"""Where the storage class of kind keeps the volumes on a node."""
 
 _PATIENCE = 30.0
 """Seconds that an unfinished cluster has to show that it only needs a moment more."""
@@ -93,7 +91,7 @@ class KindCluster:
 
     def _check_empty(self, node: Node) -> None:
         """See that a node has no volume: people make clusters with kind alone too, and images are in volumes."""
-        if self.engine.has_anything_in(node.name, _VOLUMES):
+        if self.engine.has_anything_in(node.name, FOLDER):
             name = self.spec.name
             raise ClusterError(
                 f"the cluster {name} does not come up, and its node {node.name} holds volumes",
@@ -108,7 +106,7 @@ class KindCluster:
 
         def probe() -> bool | NotYet:
             try:
-                cluster = _connected(self.spec.name)
+                cluster = connected(self.spec.name, request_timeout=5)
                 ready = {each["metadata"]["name"] for each in cluster.objects(NODE) if is_ready(each)}
                 classes = cluster.objects(STORAGE_CLASS)
             except ClusterError as error:
@@ -161,9 +159,9 @@ def registry_port(spec: kind.KindSpec, nodes: Sequence[Node]) -> int:
     return mapped
 
 
-def _connected(name: str) -> Cluster:
+def connected(name: str, request_timeout: float = 15) -> Cluster:
     """Return the cluster as kind knows it, whatever the user's kubeconfig says."""
     with kind.temporary_kubeconfig(name) as path:
-        cluster = Cluster(f"kind-{name}", Kubeconfig((Path(path),)), request_timeout=5)
+        cluster = Cluster(f"kind-{name}", Kubeconfig((Path(path),)), request_timeout)
         cluster.version()  # connects, and with that has read the file
     return cluster
