@@ -13,7 +13,7 @@ from ducklake_registry.doctor.address import AIRPLAY_OFF, AIRTUNES
 from ducklake_registry.doctor.clock import set_clock, skewed
 from ducklake_registry.doctor.configuration import DELETE, READ_ONLY, configured
 from ducklake_registry.doctor.finding import Finding, Look, Remedy, Severity, not_applicable, sound
-from ducklake_registry.errors import DeleteDisabled, DlrError, ReadOnly, RegistryUnreachable
+from ducklake_registry.errors import DeleteDisabled, DlrError, ReadOnly, RegistryError, RegistryUnreachable
 from ducklake_registry.registry.answers import problem
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _no_registry(patient: Patient, answer: Answer) -> Finding:
     seen = f"{answer.url} answers {answer.status}{f' ({server})' if server else ''}"
     if server.startswith(AIRTUNES):
         means = "that is macOS's AirPlay Receiver, which listens on port 5000"
-        return Finding(seen, means, AIRPLAY_OFF, independent=True)
+        return Finding(seen, means, AIRPLAY_OFF)
     error = problem(answer, "/v2/", patient.endpoint.name)
     if isinstance(error, RegistryUnreachable):
         means = "it speaks HTTPS, but is asked in plain HTTP"
@@ -113,13 +113,15 @@ def _no_registry(patient: Patient, answer: Answer) -> Finding:
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Finding(seen, "the registry, or a proxy before it, fails", patient.case.dlr("logs"))
     means = "that is no registry: another program, or a proxy that knows no registry"
-    return Finding(seen, means, f"curl -i {patient.endpoint.url}/v2/", independent=True)
+    return Finding(seen, means, f"curl -i {patient.endpoint.url}/v2/")
 
 
 def authentication(patient: Patient) -> Look:
     """The registry lets us in."""
     if patient.answer.status == HTTPStatus.OK:
         return sound("it lets anyone in")
+    if patient.answer.status != HTTPStatus.UNAUTHORIZED:
+        raise RegistryError(f"/v2/ answers {patient.answer.status}")
     login = f"docker login {patient.endpoint.name}"
     try:
         ping = patient.client.ping()

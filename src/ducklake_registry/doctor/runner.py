@@ -73,7 +73,7 @@ def judge(links: Sequence[Link], seen: Sequence[_Seen]) -> tuple[tuple[Examined,
     examined: list[Examined] = []
     findings: list[Finding] = []
     for link, each in zip(links, seen, strict=True):
-        cause = next((blamed[name] for name in _order(links, link) if name in blamed), None)
+        cause = next((blamed[name] for name in _nearest(links, link) if name in blamed), None)
         own = [_placed(finding, link.name, cause) for finding in (each.look.findings if each.look else ())]
         state = _state(each, own, cause)
         if state is State.BROKEN:
@@ -87,9 +87,9 @@ def judge(links: Sequence[Link], seen: Sequence[_Seen]) -> tuple[tuple[Examined,
     return tuple(examined), tuple(findings)
 
 
-def _order(links: Sequence[Link], link: Link) -> list[str]:
-    """Return the links that a link hangs on directly, the earliest first."""
-    return [each.name for each in links if each.name in link.after]
+def _nearest(links: Sequence[Link], link: Link) -> list[str]:
+    """Return the links that a link hangs on directly, the one that is nearest to it on the way first."""
+    return [each.name for each in reversed(links) if each.name in link.after]
 
 
 def _placed(finding: Finding, link: str, cause: str | None) -> Finding:
