@@ -7,13 +7,12 @@ import threading
 from multiprocessing.pool import ThreadPool
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from ducklake_registry.cluster import kind, kinds
 from ducklake_registry.cluster.apply import preview
 from ducklake_registry.cluster.client import Cluster, load_library
 from ducklake_registry.cluster.diagnosis import last_log_lines
 from ducklake_registry.cluster.execute import execute
+from ducklake_registry.cluster.hosting import published
 from ducklake_registry.cluster.kubeconfig import LAPTOP_CONTEXT
 from ducklake_registry.cluster.workload import is_ready, newest_pods
 from ducklake_registry.doctor.facts import Known, fact
@@ -40,7 +39,6 @@ SECONDS = 5.0
 NODE_PORT = 30500
 _LOG_LINES = 60
 _MOST_NODES = 8
-_HOSTING = ("local-registry-hosting", "kube-public")
 _USUAL = "localhost:5000"
 
 
@@ -214,9 +212,7 @@ class Patient(Known):
     @fact
     def published(self) -> str | None:
         """Where the cluster says that its registry is (KEP-1755)."""
-        found = self.cluster.get(kinds.CONFIG_MAP, *_HOSTING)
-        hosting = yaml.safe_load((found or {}).get("data", {}).get("localRegistryHosting.v1", "")) or {}
-        return hosting.get("host")
+        return published(self.cluster)
 
     @property
     def spec(self) -> RegistrySpec:
