@@ -282,14 +282,6 @@ class Cluster:
         return translated(self.context)
 
 
-def load_library() -> None:
-    """Load the library, for those who have several threads: while one loads it, others must not load it too."""
-    import kubernetes.client
-    import kubernetes.config
-    import kubernetes.dynamic
-    import kubernetes.stream  # noqa: F401
-
-
 def kind_of(wanted: Object) -> Kind:
     """Return the kind of an object."""
     from ducklake_registry.cluster.kinds import Kind

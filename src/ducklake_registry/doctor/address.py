@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -19,48 +20,39 @@ _USUAL_PORT = 5000
 AIRTUNES = "AirTunes"
 _AIRPLAY = ("ControlCenter", "ControlCe", "AirPlayXPCHelper")
 _UNKNOWN = "another program"
+_CONTAINER = "the container "
 AIRPLAY_OFF = "turn AirPlay Receiver off (System Settings, General, AirDrop & Handoff)"
 
 
 def host_port(patient: Patient) -> Look:
     """The registry's host and port take connections, and it is the registry that takes them."""
-    refused = _refusals(patient.endpoint.host, patient.endpoint.port)
-    if isinstance(refused, Finding):
-        return sound("", refused)
-    if not refused.reached:
-        return sound("", _nobody(patient, refused.why))
+    host, port = patient.endpoint.host, patient.endpoint.port
+    try:
+        refusal = _refusal(host, port)
+    except socket.gaierror as error:
+        seen = f"no host is called {host!r}: {error.strerror}"
+        means = "the name is misspelt, or this machine's DNS does not know it"
+        return sound("", Finding(seen, means, f"getent hosts {host}"))
+    if refusal:
+        return sound("", _nobody(patient, refusal))
     if patient.is_local and patient.belongs and patient.kind_name and (other := _other(patient)):
         return sound("", other)
-    return sound(f"{patient.endpoint.host}:{patient.endpoint.port} takes connections")
+    return sound(f"{host}:{port} takes connections")
 
 
-class _Tried:
-    """Whether any address of a host takes connections, and what was said by the last that did not."""
-
-    def __init__(self) -> None:
-        self.reached = False
-        self.why = ""
-
-
-def _refusals(host: str, port: int) -> _Tried | Finding:
-    try:
-        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        seen = f"no host is called {host!r}: {error.strerror or error}"
-        return Finding(
-            seen, "the name is misspelt, or this machine's DNS does not know it", f"getent hosts {host}"
-        )
-    tried = _Tried()
-    for family, kind, protocol, _, address in addresses:
+def _refusal(host: str, port: int) -> str | None:
+    """Return why no address of a host takes connections, None if one does; raises OSError for a name of nobody."""
+    refusals = []
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
         with socket.socket(family, kind, protocol) as probe:
             probe.settimeout(_SECONDS)
             try:
                 probe.connect(address)
             except OSError as error:
-                tried.why = tried.why or error.strerror or "no answer in time"
+                refusals.append(error.strerror or "no answer in time")
             else:
-                tried.reached = True
-    return tried
+                return None
+    return refusals[0]
 
 
 def _nobody(patient: Patient, why: str) -> Finding:
@@ -114,7 +106,7 @@ def _other(patient: Patient) -> Finding | None:
             return _on_the_other_localhost(patient, port)
         if ours or forwards(port):
             return None
-        holder = f"the container {container}" if container else holder_of(port) or holder_of(port, "::1")
+        holder = f"{_CONTAINER}{container}" if container else holder_of(port) or holder_of(port, "::1")
         return _held(patient, port, holder or _UNKNOWN)
     return None
 
@@ -145,10 +137,13 @@ def _held(patient: Patient, port: int, holder: str) -> Finding:
 
 def _ending(patient: Patient, holder: str, port: int) -> str:
     """Return how to get a port back from a program, or around it."""
+    process = re.search(r"\(process (\d+)\)$", holder)
     if _is_airplay(patient, holder):
         way = AIRPLAY_OFF
-    elif pid := holder.rpartition("(process ")[2].rstrip(")"):
-        way = f"kill {pid}" if pid.isdigit() else f"end {holder}"
+    elif holder.startswith(_CONTAINER):
+        way = f"docker stop {holder.removeprefix(_CONTAINER)}"
+    else:
+        way = f"kill {process[1]}" if process else f"end {holder}"
     if patient.containers:
         return way
     return f"{way}  # or {patient.case.deploy_kind(str(patient.kind_name), port + 1)}"

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from ducklake_registry.cluster import kind, kinds
 from ducklake_registry.cluster.apply import preview
-from ducklake_registry.cluster.client import Cluster, load_library
+from ducklake_registry.cluster.client import Cluster
 from ducklake_registry.cluster.diagnosis import last_log_lines
 from ducklake_registry.cluster.execute import execute
 from ducklake_registry.cluster.hosting import published
 from ducklake_registry.cluster.kubeconfig import LAPTOP_CONTEXT
+from ducklake_registry.cluster.library import load_library
 from ducklake_registry.cluster.workload import is_ready, newest_pods
 from ducklake_registry.doctor.facts import Known, fact
 from ducklake_registry.engine.client import load_sdk
