@@ -52,7 +52,7 @@ test: $(CHECKS) ## Everything that checks the project
 	DLR_TEST_REGISTRY="$${DLR_TEST_REGISTRY:-$$(bootstrap/lib/call program_path registry)}" $(VENV)/bin/pytest $(ARGS)
 
 SHELL_SCRIPTS := bootstrap/up bootstrap/venv bootstrap/pack bootstrap/constraints bootstrap/python bootstrap/lib/call bootstrap/node/entrypoint \
-                 bootstrap/node/import-images bootstrap/node/runc-bounded .ci/run \
+                 bootstrap/node/import-images bootstrap/node/runc-bounded tests/images/postgres/entrypoint .ci/run \
                  benchmarks/shell/kind-guide benchmarks/shell/kind-and-kubectl
 
 lint: $(CHECKS) ## The checks that run nothing: style, types, layers, shell scripts
