@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import socket
 import tarfile
 import threading
 from dataclasses import dataclass
@@ -63,7 +64,9 @@ class Engine:
         host = os.environ.get("DOCKER_HOST")
         with translated():
             if host or (context := ContextAPI.get_current_context()) is None or context.Name == "default":
+                _knock(host or "")
                 return docker.from_env(timeout=int(self._timeout))
+            _knock(context.Host or "")
             return docker.DockerClient(base_url=context.Host, tls=context.TLSConfig, timeout=int(self._timeout))
 
     @property
@@ -80,6 +83,13 @@ class Engine:
         """Return the engine's version, such as "28.2.2"."""
         with translated():
             return str(self._client.version()["Version"])
+
+    def described(self) -> str:
+        """Return what the engine is, such as "Docker 28.2.2" or "Podman 5.4.0"."""
+        with translated():
+            found = self._client.version()
+            names = [str(each.get("Name")) for each in found.get("Components") or ()]
+        return f"{'Podman' if 'Podman Engine' in names else 'Docker'} {found['Version']}"
 
     def image_id(self, reference: str) -> str | None:
         """Return the id ("sha256:…") of the image that the engine has under a name or digest, if it has one."""
@@ -257,9 +267,22 @@ def translated() -> Iterator[None]:
 
 
 def _cause(error: BaseException) -> str:
-    text = str(error)
-    if "Permission denied" in text:
+    """Return in words what the other errors were raised from."""
+    first = error
+    while cause := first.__cause__ or first.__context__:
+        first = cause
+    if isinstance(first, PermissionError):
         return "permission denied on its socket (are you in the group `docker`?)"
-    if "No such file" in text or "Connection refused" in text:
+    if isinstance(first, FileNotFoundError | ConnectionRefusedError):
         return "nothing listens on its socket"
-    return text.rpartition(": ")[2].strip(" '\")")
+    return " ".join(str(getattr(first, "strerror", None) or first).split())
+
+
+def _knock(host: str) -> None:
+    """Raise OSError where nothing listens on the engine's socket: the SDK would leave its own end of it open."""
+    from docker.utils import parse_host
+
+    scheme, _, path = str(parse_host(host)).partition("://")
+    if scheme == "http+unix":
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(path)
