@@ -56,6 +56,9 @@ _WORKLOADS_HINTS = (
     *_COMMON_HINTS,
 )
 
+_NO_LOG = "unable to retrieve container logs"
+"""What the kubelet gives as the log of a run that it has already cleared away."""
+
 
 def pod_trouble(pod: Object) -> str | None:
     """Return what keeps a pod from running, as "Reason: message"; None when it runs or is on a good way."""
@@ -151,11 +154,17 @@ def last_log_lines(cluster: Cluster, pod: Object, count: int = 5) -> list[str]:
     namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
     restarted = any(each.get("restartCount") for each in pod.get("status", {}).get("containerStatuses", ()))
     path = f"/api/v1/namespaces/{namespace}/pods/{name}/log?tailLines={count}"
+    found = _lines(cluster, f"{path}&previous=true") if restarted else []
+    return found or _lines(cluster, path)
+
+
+def _lines(cluster: Cluster, path: str) -> list[str]:
+    """Return the lines of a log; none of a run that has never been, or whose log the node has no longer."""
     try:
-        text = cluster.raw(f"{path}&previous=true" if restarted else path)
+        text = cluster.raw(path)
     except ClusterError:
-        return []  # a container that never ran has no log
-    return [line for line in text.splitlines() if line.strip()]
+        return []
+    return [line for line in text.splitlines() if line.strip() and not line.startswith(_NO_LOG)]
 
 
 def _claims(pod: Object) -> list[str]:
