@@ -71,7 +71,8 @@ make_room_for_clusters() {
 
 see_to_test_images() {
   local image to_make=''
-  for image in "$DEBIAN_IMAGE" "$PYTHON_IMAGE" "$VERSITYGW_IMAGE" "$METRICS_SERVER_IMAGE"; do
+  for image in "$DEBIAN_IMAGE" "$PYTHON_IMAGE" "$VERSITYGW_IMAGE" "$METRICS_SERVER_IMAGE" \
+    "$POSTGRES_IMAGE"; do
     has_image "$image" || pull_image "$image" || to_make+=" $image"
   done
   # shellcheck disable=SC2086 # a list of words

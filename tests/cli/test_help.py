@@ -24,7 +24,7 @@ GROUP: Any = typer.main.get_command(app)
 COMMANDS: dict[str, Any] = GROUP.commands
 
 ONLY_TYPED = {
-    *("--help", "--set-context", "--delete-data", "--watch", "--follow", "--previous"),
+    *("--help", "--set-context", "--delete-data", "--watch", "--follow", "--previous", "--fix"),
     *("--prod", "--build-only", "--push-only", "--all-tags", "--tags", "--raw", "--tag-only"),
 }
 """Options without an environment variable: what is meant for one time is said that time."""

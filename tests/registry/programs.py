@@ -101,6 +101,7 @@ def configured(
     port: int | None = None,
     catalog: dict[str, Any] | None = None,
     room: str | None = None,
+    address: str = "127.0.0.1",
 ) -> Configured:
     """Write the configuration of a registry, on a free port or a given one.
 
@@ -118,7 +119,7 @@ def configured(
             "delete": {"enabled": delete},
             "maintenance": {"readonly": {"enabled": readonly}},
         },
-        "http": {"addr": f"127.0.0.1:{port}", "secret": "for these tests", **({"tls": tls} if tls else {})},
+        "http": {"addr": f"{address}:{port}", "secret": "for these tests", **({"tls": tls} if tls else {})},
         **({"auth": auth} if auth else {}),
         **({"catalog": catalog} if catalog else {}),
     }

@@ -14,8 +14,8 @@ from ducklake_registry.engine import BuildContext, BuildOptions
 from ducklake_registry.errors import UsageError
 from ducklake_registry.git import NoCheckout
 from ducklake_registry.oci import Platform
-from ducklake_registry.reference import Repository
-from ducklake_registry.registry.endpoint import Endpoint, is_loopback
+from ducklake_registry.reference import Repository, is_loopback
+from ducklake_registry.registry.endpoint import Endpoint
 from ducklake_registry.workflows.build_and_push import BuildAndPush, BuildImage, ImageNames, PushImage, Source
 from ducklake_registry.workflows.buildx import BuildxLoad, BuildxPush
 from ducklake_registry.workflows.image_names import LATEST, Destination, choose_tags, find_checkout

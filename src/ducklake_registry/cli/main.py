@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from ducklake_registry import __version__
-from ducklake_registry.cli import environment, images, registry, shell, transfer
+from ducklake_registry.cli import doctor, environment, images, registry, shell, transfer
 from ducklake_registry.cli.group import DlrGroup, is_verbose
 from ducklake_registry.process import end_all
 
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 environment.register(app)
 registry.register(app)
+doctor.register(app)
 images.register(app)
 transfer.register(app)
 shell.register(app)

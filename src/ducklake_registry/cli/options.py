@@ -95,6 +95,15 @@ Namespace = Annotated[
 Registry = Annotated[
     str, typer.Option(envvar="DLR_REGISTRY", metavar="HOST[:PORT]", help="Registry, from where you stand.")
 ]
+RegistryIfAny = Annotated[
+    str | None,
+    typer.Option(
+        "--registry",
+        envvar="DLR_REGISTRY",
+        metavar="HOST[:PORT]",
+        help="Registry, from where you stand. Default: where the cluster says it is, else localhost:5000.",
+    ),
+]
 Username = Annotated[
     str | None,
     typer.Option(

@@ -107,7 +107,7 @@ def clean_registry(
 
 
 def registry_status(
-    registry: options.Registry = "localhost:5000",
+    registry: options.RegistryIfAny = None,
     namespace: options.Namespace = "storage",
     context: options.Context = None,
     kubeconfig: options.KubeconfigFiles = None,
@@ -118,7 +118,7 @@ def registry_status(
 
     The exit code is 1 when it is not, and the last line says what to do.
 
-    Example: dlr registry-status --registry localhost:5000
+    Example: dlr registry-status --watch
     """
     from functools import partial
 

@@ -6,7 +6,7 @@ from ducklake_registry.engine.client import Engine, Node
 from ducklake_registry.engine.context import BuildContext
 from ducklake_registry.engine.failures import ConnectionBroken
 from ducklake_registry.engine.images import Login, digests, named, names_kept, platform_of, pull, push
-from ducklake_registry.engine.nodes import load_image, node_has_image
+from ducklake_registry.engine.nodes import load_images, node_has_image
 
 __all__ = [
     "BuildContext",
@@ -19,7 +19,7 @@ __all__ = [
     "build",
     "check_buildx",
     "digests",
-    "load_image",
+    "load_images",
     "load_with_buildx",
     "named",
     "names_kept",

@@ -75,10 +75,10 @@ class Questions:
 
 
 @contextlib.contextmanager
-def asking() -> Iterator[Questions]:
+def asking(at_once: int = _AT_ONCE) -> Iterator[Questions]:
     """Give the means to ask many things at once, while the body runs.
 
     The threads do not keep the program from ending, so Ctrl-C is not held up by a server that does not answer.
     """
-    with ThreadPool(_AT_ONCE) as pool:
+    with ThreadPool(at_once) as pool:
         yield Questions(pool)
