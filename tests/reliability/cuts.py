@@ -34,7 +34,7 @@ OPERATIONS: tuple[Make, ...] = (
 def cuts(plan: Plan) -> Outcome:
     """Cut so many commands off, each at a byte of its own."""
     outcome = Outcome(plan.seed)
-    workers = min(_AT_ONCE, 1 + plan.count // 20)
+    workers = min(_AT_ONCE, 1 + plan.count // 40)
     numbers = range(plan.first, plan.first + plan.count)
     with ThreadPoolExecutor(workers, thread_name_prefix="cuts") as pool:
         shares = [_Share(plan, numbers[each::workers], each) for each in range(workers)]

@@ -38,9 +38,9 @@ class Experiment:
 
 EXPERIMENTS = {
     "kills": Experiment(kills, 2, 1, "environments"),
-    "restarts": Experiment(restarts, 100, 20, "kills"),
-    "cuts": Experiment(cuts, 1_000, 50, "cuts"),
-    "fuzz": Experiment(fuzz, 100_000, 4_000, "broken answers", beside=True),
+    "restarts": Experiment(restarts, 100, 10, "kills"),
+    "cuts": Experiment(cuts, 1_000, 25, "cuts"),
+    "fuzz": Experiment(fuzz, 100_000, 2_000, "broken answers", beside=True),
 }
 
 
