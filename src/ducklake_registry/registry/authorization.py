@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from ducklake_registry.errors import InvalidAnswer, Unauthorized
-from ducklake_registry.registry.endpoint import Endpoint, is_loopback
+from ducklake_registry.reference import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ducklake_registry.registry.challenge import Challenge
     from ducklake_registry.registry.credentials import Credentials
+    from ducklake_registry.registry.endpoint import Endpoint
 
 _CLIENT_ID = "dlr"
 # The specification's default and least; a token is renewed a little before its end.
