@@ -8,8 +8,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ducklake_registry.engine.client import translated
 from ducklake_registry.engine.images import platform_of
+from ducklake_registry.engine.refusals import translated
 from ducklake_registry.errors import EngineError
 from ducklake_registry.oci import Platform
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ducklake_registry.engine.refusals import NotThere, translated
 from ducklake_registry.errors import EngineError, TimeoutExpired
 from ducklake_registry.waiting import spoken_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import docker
 
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
 
 _CLUSTER_LABEL = "io.x-k8s.kind.cluster"
 _ROLE_LABEL = "io.x-k8s.kind.role"
-_START_HINT = "start Docker (Docker Desktop, or `sudo systemctl start docker`) and check with `docker info`"
-
-
-class NotThere(EngineError):
-    """The engine has no image or container of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,34 +273,6 @@ def load_sdk() -> None:
     import docker.context
     import docker.errors
     import docker.transport  # noqa: F401
-
-
-@contextlib.contextmanager
-def translated() -> Iterator[None]:
-    """Raise what the SDK raises as EngineError."""
-    from docker.errors import APIError, DockerException, NotFound
-    from requests.exceptions import RequestException
-
-    try:
-        yield
-    except NotFound as error:
-        raise NotThere(f"the Docker Engine has no such thing: {error.explanation or error}") from error
-    except APIError as error:
-        raise EngineError(f"the Docker Engine refused: {error.explanation or error}") from error
-    except (DockerException, RequestException, OSError) as error:
-        raise EngineError(f"the Docker Engine does not answer: {_cause(error)}", _START_HINT) from error
-
-
-def _cause(error: BaseException) -> str:
-    """Return in words what the other errors were raised from."""
-    first = error
-    while cause := first.__cause__ or first.__context__:
-        first = cause
-    if isinstance(first, PermissionError):
-        return "permission denied on its socket (are you in the group `docker`?)"
-    if isinstance(first, FileNotFoundError | ConnectionRefusedError):
-        return "nothing listens on its socket"
-    return " ".join(str(getattr(first, "strerror", None) or first).split())
 
 
 def _knock(host: str) -> None:

@@ -6,9 +6,9 @@ import contextlib
 import re
 from typing import TYPE_CHECKING, Any
 
-from ducklake_registry.engine.client import NotThere, translated
 from ducklake_registry.engine.failures import registry_failure
 from ducklake_registry.engine.layers import Layers
+from ducklake_registry.engine.refusals import NotThere, translated
 from ducklake_registry.errors import EngineError
 from ducklake_registry.reference import Digest
 
