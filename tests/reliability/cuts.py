@@ -10,7 +10,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from tests.reliability import operations
-from tests.reliability.experiment import Lost, Outcome
+from tests.reliability.experiment import OF, Lost, Outcome
 from tests.reliability.proxy import Fault, Way
 from tests.reliability.site import site
 
@@ -69,7 +69,7 @@ class _Share:
         told = f"cut {self.plan.seed_of(number)}, {operation.name}"
         try:
             outcome.tally[_cut(place, operation, traffic[operation.name], random)] += 1
-            outcome.tally[operation.name] += 1
+            outcome.tally[f"{OF}{operation.name}"] += 1
         except Lost as error:
             outcome.lost.append(f"{told}: {error}")
         except (AssertionError, subprocess.TimeoutExpired) as error:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.reliability.experiment import OF
 from tests.reliability.results import EXPERIMENTS, versions
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterator
 
     from tests.reliability.results import Series
@@ -87,8 +89,12 @@ def _section(series: Series, name: str) -> Iterator[str]:
     yield _HOW[name]
     yield "| end | times |"
     yield "| --- | ---: |"
-    for what, count in sorted(series.tally(name).items(), key=lambda each: -each[1]):
-        yield f"| {what} | {count:,} |"
+    tally = sorted(series.tally(name).items(), key=lambda each: -each[1])
+    for what, count in tally:
+        if not what.startswith(OF):
+            yield f"| {what} | {count:,} |"
+    if parts := [f"{count:,} {what}" for what, count in tally if what.startswith(OF)]:
+        yield f"\nThese are {', '.join(parts)}."
     for kind in ("lost", "failures"):
         for told in (each for result in results for each in getattr(result, kind)):
             yield f"\n**{kind}**: `{' '.join(told.split())[:400]}`"
@@ -102,6 +108,12 @@ def _section(series: Series, name: str) -> Iterator[str]:
 
 def _how_often(series: Series, name: str) -> str:
     tally = series.tally(name)
+    full, done = EXPERIMENTS[name].count, sum(each.chunk.count for each in series.of(name))
+    part = "" if done >= full else f", a part of {full:,}"
+    return f"{_counted(series, name, tally)}{part}"
+
+
+def _counted(series: Series, name: str, tally: Counter[str]) -> str:
     if name == "kills":
         return f"{sum(count for what, count in tally.items() if what.startswith('killed')):,} kills"
     if name == "fuzz":

@@ -12,7 +12,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from tests.reliability import operations
-from tests.reliability.experiment import Lost, Outcome
+from tests.reliability.experiment import OF, Lost, Outcome
 from tests.reliability.proxy import Fault, Way
 from tests.reliability.site import site
 
@@ -46,7 +46,7 @@ def restarts(plan: Plan) -> Outcome:
             told = f"kill {plan.seed_of(number)}, {operation.name}"
             try:
                 outcome.tally[trials.run(operation, random)] += 1
-                outcome.tally[operation.name] += 1
+                outcome.tally[f"{OF}{operation.name}"] += 1
             except Lost as error:
                 outcome.lost.append(f"{told}: {error}")
             except (AssertionError, subprocess.TimeoutExpired) as error:
