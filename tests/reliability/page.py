@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchmarks.page import anchor
+
 from tests.reliability.experiment import OF
 from tests.reliability.results import EXPERIMENTS, versions
 
@@ -73,7 +75,7 @@ def _summary(series: Series, done: list[str]) -> Iterator[str]:
     for name in done:
         results = series.of(name)
         lost, failures = sum(len(each.lost) for each in results), sum(len(each.failures) for each in results)
-        link = f"[{_TITLES[name]}](#{_anchor(_TITLES[name])})"
+        link = f"[{_TITLES[name]}](#{anchor(_TITLES[name])})"
         yield f"| {link} | {_how_often(series, name)} | {lost} | {failures} |"
     parts = ", ".join(f"{name} {version}" for name, version in versions().items())
     yield f"\nWith {parts}.\n"
@@ -119,7 +121,3 @@ def _counted(series: Series, name: str, tally: Counter[str]) -> str:
     if name == "fuzz":
         return f"{tally['broken answers']:,} answers"
     return f"{sum(each.chunk.count for each in series.of(name)):,}"
-
-
-def _anchor(title: str) -> str:
-    return "".join(each for each in title.lower().replace(" ", "-") if each.isalnum() or each in "-_")

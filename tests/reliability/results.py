@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from benchmarks.kept import commit
+
 from ducklake_registry import __version__
 from tests.registry import programs
 from tests.reliability.cuts import cuts
@@ -111,13 +113,6 @@ class Series:
         for each in self.of(name):
             total.update(each.tally)
         return total
-
-
-def commit() -> str:
-    """Return the commit of this checkout, with a mark where something differs from it."""
-    words = ["git", "describe", "--always", "--dirty", "--abbrev=9"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "no checkout"
 
 
 def versions() -> dict[str, str]:
