@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from tests.reliability.operations import Make, Operation, Traffic
     from tests.reliability.site import Site
 
+PIECE = 25
+"""How many belong together, in a series."""
+
 _AT_ONCE = 3
 """Trials beside each other: most of them wait before they ask again."""
 
@@ -55,11 +58,14 @@ class _Share:
 
     def run(self) -> Outcome:
         outcome = Outcome(self.plan.seed)
-        with site(self.plan.folder / f"cuts{self.worker}") as place:
+        # Every second piece of a series over TLS: there a cut may hit a handshake, or the middle of a record.
+        tls = bool(self.plan.first // PIECE % 2)
+        with site(self.plan.folder / f"cuts{self.worker}", tls=tls) as place:
             operations.fill(place, Random(self.plan.seed))
             traffic = operations.traffic(place, OPERATIONS)
             for number in self.numbers:
                 self._try(place, number, traffic, outcome)
+                outcome.tally[f"{OF}those over TLS"] += tls
                 self.plan.progress(1)
         return outcome
 

@@ -51,7 +51,8 @@ and must complete.
     "cuts": """
 `dlr save` (folder and archive), `load`, `list-registry-images` and `inspect` speak to the registry through a
 proxy. It ends the connection at a random byte, sent or received, by a reset or in order; in half of the runs
-this one connection only, in the others every one from then on. What must be is the same as above.
+this one connection only, in the others every one from then on. Half of all runs are over TLS. What must be is
+the same as above.
 """,
     "fuzz": """
 The answers of the registry to 25 operations (17 of them commands with their output in each format, the others

@@ -14,7 +14,7 @@ from benchmarks.kept import commit
 
 from ducklake_registry import __version__
 from tests.registry import programs
-from tests.reliability.cuts import cuts
+from tests.reliability.cuts import PIECE, cuts
 from tests.reliability.fuzz import fuzz
 from tests.reliability.kills import kills
 from tests.reliability.restarts import restarts
@@ -41,7 +41,7 @@ class Experiment:
 EXPERIMENTS = {
     "kills": Experiment(kills, 2, 1, "environments"),
     "restarts": Experiment(restarts, 100, 10, "kills"),
-    "cuts": Experiment(cuts, 1_000, 25, "cuts"),
+    "cuts": Experiment(cuts, 1_000, PIECE, "cuts"),
     "fuzz": Experiment(fuzz, 100_000, 2_000, "broken answers", beside=True),
 }
 
