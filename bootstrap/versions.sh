@@ -26,3 +26,4 @@ VERSITYGW_IMAGE=versity/versitygw:$VERSITYGW
 METRICS_SERVER_IMAGE=registry.k8s.io/metrics-server/metrics-server:$METRICS_SERVER
 DEBIAN_IMAGE=debian:bookworm-slim
 PYTHON_IMAGE=python:3.11-slim
+POSTGRES_IMAGE=postgres:17

@@ -11,6 +11,9 @@ see_to_extras() {
   want 'htpasswd' "$(advice httpd apache2-utils)" see_to_command htpasswd apache2-utils
   want 'chromium' "$(advice chromium)" see_to_browser
   want 'shellcheck' "$(advice shellcheck)" see_to_command shellcheck shellcheck
+  want 'zsh' "$(advice zsh)" see_to_command zsh zsh
+  want 'fish' "$(advice fish)" see_to_command fish fish
+  want 'podman' "$(advice podman)" see_to_command podman podman
   want 'kubectl' "$(advice kubectl kubernetes-client)" see_to_kubectl
   want 'docker-registry 2.8' "Debian's package has it" see_to_docker_registry
   if engine_answers; then see_to_test_images; fi
@@ -68,7 +71,8 @@ make_room_for_clusters() {
 
 see_to_test_images() {
   local image to_make=''
-  for image in "$DEBIAN_IMAGE" "$PYTHON_IMAGE" "$VERSITYGW_IMAGE" "$METRICS_SERVER_IMAGE"; do
+  for image in "$DEBIAN_IMAGE" "$PYTHON_IMAGE" "$VERSITYGW_IMAGE" "$METRICS_SERVER_IMAGE" \
+    "$POSTGRES_IMAGE"; do
     has_image "$image" || pull_image "$image" || to_make+=" $image"
   done
   # shellcheck disable=SC2086 # a list of words

@@ -68,6 +68,7 @@ make_image() { # NAME
     "$PYTHON_IMAGE") debian_image "$1" python3-minimal libpython3-stdlib ca-certificates ;;
     "$REGISTRY_IMAGE") registry_image ;;
     "$VERSITYGW_IMAGE") program_image "$1" versitygw 'EXPOSE 7070' 'ENTRYPOINT ["versitygw"]' ;;
+    "$POSTGRES_IMAGE") postgres_image ;;
     "$METRICS_SERVER_IMAGE") program_image "$1" metrics-server 'USER 65534:65534' 'ENTRYPOINT ["/bin/metrics-server"]' ;;
   esac
 }
@@ -103,6 +104,12 @@ program_image() { # NAME PROGRAM DOCKERFILE-LINE...: one of the compiled program
   cp "$BIN/$program" "$context/"
   printf '%s\n' "FROM $DEBIAN_IMAGE" "COPY $program /bin/$program" "$@" | build_image "$name" "$context"
   rm -rf "$context"
+}
+
+# PostgreSQL as Debian has it, under the name that the example's manifests have.
+postgres_image() {
+  has_image "$DEBIAN_IMAGE" || debian_image "$DEBIAN_IMAGE"
+  DOCKER_BUILDKIT=0 docker build --tag "$POSTGRES_IMAGE" "$ROOT/tests/images/postgres"
 }
 
 # As small as the registry's own, since every cluster that is made has to take it in: a shell and its

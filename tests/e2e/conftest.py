@@ -42,11 +42,14 @@ class Environment:
     def registry(self) -> str:
         return f"localhost:{self.host_port}"
 
-    def run_dlr(self, *words: str, timeout: float = 400, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run `dlr` to its end; options come from the environment, words can say otherwise."""
+    def run_dlr(
+        self, *words: str, timeout: float = 400, cwd: Path | None = None, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `dlr` to its end in a folder; options come from the environment, words can say otherwise."""
         return subprocess.run(
             [*self.dlr, *words],
             env=self.variables | variables,
+            cwd=cwd,
             capture_output=True,
             text=True,
             timeout=timeout,

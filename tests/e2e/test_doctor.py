@@ -59,7 +59,7 @@ class Checkup:
 
 
 def looked(environment: Environment, *words: str, **variables: str) -> Checkup:
-    done = environment.run_dlr("doctor", "-o", "json", *words, timeout=400, **variables)
+    done = environment.run_dlr("doctor", "-o", "json", *words, timeout=400, cwd=None, **variables)
     assert done.stdout, done.stderr
     found = Checkup(done.returncode, json.loads(done.stdout))
     assert found.content["healthy"] is (found.status == 0)

@@ -149,7 +149,7 @@ class Workshop:
         """Return what builds and pushes. Raises UsageError for what cannot be."""
         build = BuildImage(self.engine, names, spec.source(), self.tell)
         if _needs_buildx(spec):
-            return BuildxPush(self.client, names, build.source, self.tell)
+            return BuildxPush(self.engine, self.client, names, build.source, self.patience, self.tell)
         return BuildAndPush(build, PushImage(self.engine, self.client, names, self.patience))
 
     def rollout(self, environment: Environment | None, image: Repository, plan: Plan) -> list[Step]:

@@ -38,7 +38,8 @@ def laptop(
         workshop = Workshop(engine, client, patience, tell)
         images = [_listed(ImageSpec.listed(each), tags, workshop, build=build) for each in environment.builds]
         deployment = DeployEnvironment(workflow.cluster, environment, images, patience)
-        yield [deployment.check_step(), *workflow.steps(), *deployment.steps()]
+        bring = workflow.bring_step(deployment.images_from_elsewhere)
+        yield [deployment.check_step(), *workflow.steps(), bring, *deployment.steps()]
 
 
 def _listed(spec: ImageSpec, tags: Sequence[str], workshop: Workshop, *, build: bool) -> ListedImage:

@@ -43,6 +43,10 @@ _HINTS = (
 )
 _WORKLOADS_HINTS = (
     (
+        r"the pod (\S+) of the version before",
+        "its StatefulSet waits for it, so delete it: kubectl --context {context} delete pod -n {namespace} {0}",
+    ),
+    (
         _NO_IMAGE,
         "correct the name, list it under [[environment.build]], or bring it there: kind load docker-image IMAGE",
     ),
@@ -114,8 +118,8 @@ def _hint_for_workload(trouble: str, cluster: Cluster, workload: Object) -> str 
 
 
 def _hint(hints: tuple[tuple[str, str], ...], trouble: str, **names: str) -> str | None:
-    hint = next((hint for pattern, hint in hints if re.search(pattern, trouble)), None)
-    return hint and hint.format(**names)
+    found = ((hint, re.search(pattern, trouble)) for pattern, hint in hints)
+    return next((hint.format(*match.groups(), **names) for hint, match in found if match), None)
 
 
 def no_registry(cluster: Cluster, namespace: str) -> ClusterError:

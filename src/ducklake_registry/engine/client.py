@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import io
+import socket
 import tarfile
 import threading
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ducklake_registry.engine.refusals import NotThere, translated
 from ducklake_registry.errors import EngineError, TimeoutExpired
 from ducklake_registry.waiting import spoken_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import docker
 
@@ -23,11 +25,6 @@ if TYPE_CHECKING:
 
 _CLUSTER_LABEL = "io.x-k8s.kind.cluster"
 _ROLE_LABEL = "io.x-k8s.kind.role"
-_START_HINT = "start Docker (Docker Desktop, or `sudo systemctl start docker`) and check with `docker info`"
-
-
-class NotThere(EngineError):
-    """The engine has no image or container of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +62,9 @@ class Engine:
         host = os.environ.get("DOCKER_HOST")
         with translated():
             if host or (context := ContextAPI.get_current_context()) is None or context.Name == "default":
+                _knock(host or "")
                 return docker.from_env(timeout=int(self._timeout))
+            _knock(context.Host or "")
             return docker.DockerClient(base_url=context.Host, tls=context.TLSConfig, timeout=int(self._timeout))
 
     @property
@@ -82,6 +81,13 @@ class Engine:
         """Return the engine's version, such as "28.2.2"."""
         with translated():
             return str(self._client.version()["Version"])
+
+    def described(self) -> str:
+        """Return what the engine is, such as "Docker 28.2.2" or "Podman 5.4.0"."""
+        with translated():
+            found = self._client.version()
+            names = [str(each.get("Name")) for each in found.get("Components") or ()]
+        return f"{'Podman' if 'Podman Engine' in names else 'Docker'} {found['Version']}"
 
     def info(self) -> dict[str, Any]:
         """Return what `docker info` shows: the engine's settings, under the API's own names."""
@@ -269,26 +275,11 @@ def load_sdk() -> None:
     import docker.transport  # noqa: F401
 
 
-@contextlib.contextmanager
-def translated() -> Iterator[None]:
-    """Raise what the SDK raises as EngineError."""
-    from docker.errors import APIError, DockerException, NotFound
-    from requests.exceptions import RequestException
+def _knock(host: str) -> None:
+    """Raise OSError where nothing listens on the engine's socket: the SDK would leave its own end of it open."""
+    from docker.utils import parse_host
 
-    try:
-        yield
-    except NotFound as error:
-        raise NotThere(f"the Docker Engine has no such thing: {error.explanation or error}") from error
-    except APIError as error:
-        raise EngineError(f"the Docker Engine refused: {error.explanation or error}") from error
-    except (DockerException, RequestException, OSError) as error:
-        raise EngineError(f"the Docker Engine does not answer: {_cause(error)}", _START_HINT) from error
-
-
-def _cause(error: BaseException) -> str:
-    text = str(error)
-    if "Permission denied" in text:
-        return "permission denied on its socket (are you in the group `docker`?)"
-    if "No such file" in text or "Connection refused" in text:
-        return "nothing listens on its socket"
-    return text.rpartition(": ")[2].strip(" '\")")
+    scheme, _, path = str(parse_host(host)).partition("://")
+    if scheme == "http+unix":
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(path)

@@ -10,6 +10,8 @@ from ducklake_registry.process import CommandFailed, CommandMissing, pipe
 from ducklake_registry.reference import Reference
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ducklake_registry.engine.client import Engine
     from ducklake_registry.waiting import Deadline
 
@@ -19,20 +21,21 @@ _LABEL = "ducklake-registry/engine-image"
 
 
 def node_has_image(engine: Engine, node: str, reference: str, image_id: str) -> bool:
-    """Return whether a node has the engine's image `image_id` under this name, as `note_image` noted it."""
+    """Return whether a node has the engine's image `image_id` under this name, as `load_images` noted it."""
     chosen = f'name=={_full_name(reference)},labels."{_LABEL}"=={image_id}'
     return bool(engine.run_in(node, [*_CTR, "ls", "--quiet", chosen]).strip())
 
 
-def load_image(engine: Engine, node: str, reference: str, image_id: str, deadline: Deadline) -> None:
-    """Stream an image of the engine into a node, and note there that it is the engine's `image_id`.
+def load_images(engine: Engine, node: str, images: Mapping[str, str], deadline: Deadline) -> None:
+    """Stream images of the engine into a node; `images` maps names to ids, which are noted there.
 
-    Raises EngineError when the engine or the node's containerd fails, TimeoutExpired.
+    A layer that several of them have is sent once. Raises EngineError when the engine or the node's containerd
+    fails, TimeoutExpired.
     """
     taking = [*_CTR, "import", "--snapshotter", _snapshotter(engine, node), "-"]
     try:
         pipe(
-            ["docker", "save", reference],
+            ["docker", "save", *images],
             ["docker", "exec", "--interactive", node, *taking],
             timeout=deadline.remaining,
         )
@@ -41,8 +44,9 @@ def load_image(engine: Engine, node: str, reference: str, image_id: str, deadlin
     except CommandFailed as error:
         full = "free space on the engine's disk: docker system df, docker system prune"
         hint = full if "no space left on device" in error.output else None
-        raise EngineError(f"cannot bring {reference} into {node}: {error.message}", hint) from error
-    engine.run_in(node, [*_CTR, "label", _full_name(reference), f"{_LABEL}={image_id}"])
+        raise EngineError(f"cannot bring {', '.join(images)} into {node}: {error.message}", hint) from error
+    for reference, image_id in images.items():
+        engine.run_in(node, [*_CTR, "label", _full_name(reference), f"{_LABEL}={image_id}"])
 
 
 def _snapshotter(engine: Engine, node: str) -> str:

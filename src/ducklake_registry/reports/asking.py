@@ -42,6 +42,13 @@ class Asked(Generic[T]):
             self._unavailable[self._part] = error
             return None
 
+    def told(self) -> str:
+        """Wait for the answer, and return it in words, or in words why it cannot be had."""
+        try:
+            return str(self.get())
+        except DlrError as error:
+            return error.message
+
 
 class Questions:
     """The questions of one report, each asked in a thread of its own.

@@ -10,7 +10,7 @@ from ducklake_registry.cluster.apply import Change, apply_all, placed, preview
 from ducklake_registry.cluster.client import kind_of
 from ducklake_registry.cluster.rollout import FOLLOWED, Workload, follow
 from ducklake_registry.errors import NotFound
-from ducklake_registry.manifests import load_workloads, pinned
+from ducklake_registry.manifests import images, load_workloads, pinned, repository_of
 from ducklake_registry.reference import Reference
 from ducklake_registry.step import Step
 from ducklake_registry.waiting import Deadline
@@ -105,6 +105,13 @@ class DeployEnvironment:
     def pins(self) -> list[PushedImage]:
         """Ask the registry which images the workloads are to run."""
         return [each.result() for each in self.images]
+
+    def images_from_elsewhere(self) -> list[str]:
+        """Return the images that the manifests name and the environment does not build."""
+        mine = {None, *(each.image for each in self.environment.builds)}  # None: no name, as Kubernetes will tell
+        objects = [each for path in self.environment.manifests for each in load_workloads(path)]
+        found = dict.fromkeys(image for each in objects for image in images(each))
+        return [image for image in found if repository_of(image) not in mine]
 
     def objects(self, path: Path) -> list[Object]:
         """Return the objects of a manifest as they will be applied."""

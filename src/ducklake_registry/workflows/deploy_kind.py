@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from ducklake_registry.cluster import kind
@@ -11,7 +11,6 @@ from ducklake_registry.cluster.client import Cluster
 from ducklake_registry.cluster.hosting import Hosting, publish
 from ducklake_registry.cluster.kubeconfig import Kubeconfig, merge
 from ducklake_registry.cluster.wiring import hosts_files, registry_names
-from ducklake_registry.engine import Engine, load_image, node_has_image
 from ducklake_registry.errors import ClusterError, RegistryError
 from ducklake_registry.manifests import RegistrySpec, find, patched, registry_objects
 from ducklake_registry.registry import RegistryClient
@@ -20,9 +19,13 @@ from ducklake_registry.waiting import Deadline, NotYet, wait_for
 from ducklake_registry.workflows.deploy_registry import DEPLOYMENT_NAME, DeployRegistry
 from ducklake_registry.workflows.first_volume import FirstVolume
 from ducklake_registry.workflows.head_start import HeadStart
+from ducklake_registry.workflows.images_in_nodes import ImagesInNodes, loadable
 from ducklake_registry.workflows.kind_cluster import KindCluster, connected
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ducklake_registry.engine import Engine
     from ducklake_registry.step import Report
 
 HELP_URL = "https://kind.sigs.k8s.io/docs/user/local-registry/"
@@ -72,12 +75,18 @@ class DeployKind:
         """Make or repair the cluster; in a new one the next steps are begun while it is still starting."""
         if self.engine.nodes(self.spec.name):
             return self.kind_cluster.ensure(report)
-        with HeadStart([self._load_image_early, self._deploy_early], self.deadline):
+        # A pod that found no node before the workers have joined is not tried again for most of a minute.
+        begun = [self._load_image_early] if self._size > 1 else [self._load_image_early, self._deploy_early]
+        with HeadStart(begun, self.deadline):
             return self.kind_cluster.ensure(report)
 
+    @property
+    def _size(self) -> int:
+        """How many nodes the cluster is to have."""
+        return len(kind.config(self.spec)["nodes"])
+
     def _load_image_early(self, report: Report) -> str:
-        nodes = self.engine.nodes(self.spec.name)
-        if len(nodes) < len(kind.config(self.spec)["nodes"]):
+        if len(self.engine.nodes(self.spec.name)) < self._size:
             raise ClusterError("not all nodes are there")
         return self.load_image(report)
 
@@ -107,24 +116,27 @@ class DeployKind:
         """The registry's own steps, the same as on any cluster."""
         return DeployRegistry(self.cluster, self.registry, self.deadline)
 
+    @cached_property
+    def images(self) -> ImagesInNodes:
+        """What the nodes get from the engine instead of from a registry."""
+        return ImagesInNodes(self.spec.name, self.engine, self.deadline)
+
     def add_context(self, _report: Report) -> str:
         """Let the user's kubeconfig know the cluster."""
         return merge(self.kubeconfig, kind.kubeconfig_of(self.spec.name), make_current=self.set_context)
 
     def load_image(self, report: Report) -> str:
         """Bring the registry's image into the nodes, if the engine has it."""
-        image = self.registry_image
-        image_id = self.engine.image_id(image)
-        if image_id is None:
-            return "not in the engine; the nodes will pull it"
-        nodes = [node.name for node in self.engine.nodes(self.spec.name)]
-        lacking = [node for node in nodes if not node_has_image(self.engine, node, image, image_id)]
-        if not lacking:
-            return "unchanged"
-        for node in lacking:
-            report(node)
-            load_image(self.engine, node, image, image_id, self.deadline)
-        return f"loaded into {len(lacking)} of {len(nodes)}"
+        return self.images.ensure([self.registry_image], report)
+
+    def bring_step(self, images: Callable[[], Sequence[str]]) -> Step:
+        """Return the step that spares the nodes pulling what workloads need and the engine has."""
+        return Step("Bring the workloads' images into the nodes", partial(self.bring, images))
+
+    def bring(self, images: Callable[[], Sequence[str]], report: Report) -> str:
+        """Bring those images into the nodes that the engine may give them."""
+        here = registry_names(self.deploy_registry.namespace, self.spec.host_port)
+        return self.images.ensure(loadable(images(), here), report)
 
     def wire(self, report: Report) -> str:
         """Make every node pull from the registry under every name that people use for it."""
