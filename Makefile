@@ -51,7 +51,8 @@ test: $(CHECKS) ## Everything that checks the project
 	DLR_TEST_REGISTRY="$${DLR_TEST_REGISTRY:-$$(bootstrap/lib/call program_path registry)}" $(VENV)/bin/pytest $(ARGS)
 
 SHELL_SCRIPTS := bootstrap/up bootstrap/venv bootstrap/pack bootstrap/constraints bootstrap/python bootstrap/lib/call bootstrap/node/entrypoint \
-                 bootstrap/node/import-images bootstrap/node/runc-bounded tests/images/postgres/entrypoint .ci/run
+                 bootstrap/node/import-images bootstrap/node/runc-bounded tests/images/postgres/entrypoint .ci/run \
+                 benchmarks/shell/kind-guide benchmarks/shell/kind-and-kubectl
 
 lint: $(CHECKS) ## The checks that run nothing: style, types, layers, shell scripts
 	$(VENV)/bin/ruff check
@@ -64,6 +65,14 @@ lint: $(CHECKS) ## The checks that run nothing: style, types, layers, shell scri
 docs: $(CHECKS) ## Write the generated pages of docs/ anew
 	$(VENV)/bin/python scripts/docs.py
 
+bench: $(CHECKS) ## Measure against the peers, and write docs/benchmarks.md (an hour on a quiet machine)
+	@$(VENV)/bin/python -c 'import matplotlib' 2> /dev/null || \
+	  $(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --group bench
+	$(VENV)/bin/python -m benchmarks $(ARGS)
+
+reliability: $(CHECKS) ## Break things many times, and write docs/reliability.md (an hour; it goes on where it was)
+	$(VENV)/bin/python -m scripts.reliability $(ARGS)
+
 clean: ## Remove .venv, caches and what builds left; no cluster, image or engine
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} + 2> /dev/null || true
@@ -71,4 +80,4 @@ clean: ## Remove .venv, caches and what builds left; no cluster, image or engine
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: deploy-kind $(SHIMS) install test lint docs clean help
+.PHONY: deploy-kind $(SHIMS) install test lint docs bench reliability clean help

@@ -1,67 +1,65 @@
-"""Time and memory of lists as a registry grows, plotted to docs/pictures/growth.png.
+"""Time and memory of lists as a registry grows, two images in each repository.
 
-python -m benchmarks.growth --sizes 100 1000 5000
+All details are digests, sizes, platforms and times; the second time they come from the cache. Memory grows with
+the images, since sizes in all need every blob's digest; most of what is there from the beginning is Python and
+its libraries.
 """
 
 from __future__ import annotations
 
-import argparse
-import resource
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
 
-from benchmarks.lists import DLR, filled_registry, run, seconds
+from benchmarks.measure import DLR, Benchmark, Contender, Goal, Role, Scale, program, run
+from benchmarks.registries import filled_registry
 
-PICTURE = Path(__file__).parents[1] / "docs/pictures/growth.png"
-Measured = tuple[float, float]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1000, 5000])
-    parser.add_argument("--tags", type=int, default=10)
-    options = parser.parse_args()
-    found: dict[str, list[Measured]] = {}
-    for size in options.sizes:
-        with filled_registry(size, options.tags) as registry, tempfile.TemporaryDirectory() as cache:
-            whole = [*DLR, "--registry", registry.host]
-            for name, words in (
-                ("all details, first run", whole),
-                ("all details, from the cache", whole),
-                ("tags alone", [*whole, "--no-details"]),
-            ):
-                # A process of its own for each, since the memory of children is known only as the most of all.
-                with ProcessPoolExecutor(1, max_tasks_per_child=1) as pool:
-                    found.setdefault(name, []).append(pool.submit(measure, words, cache).result())
-                taken, memory = found[name][-1]
-                print(f"{size:6} repositories  {name:28} {taken:7.2f} s  {memory:6.0f} MB", flush=True)
-    plot(options.sizes, options.tags, found)
+SIZES = (100, 1000, 5000)
+KINDS = ("all details", "from the cache", "tags alone")
+_TAGS = 2
 
 
-def measure(words: list[str], cache: str) -> Measured:
-    """Return a run's seconds, and the most memory that it had, in megabytes."""
-    taken = seconds(lambda: run(*words, DLR_CACHE_DIR=cache))
-    return taken, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
+@contextmanager
+def _prepare(scale: Scale) -> Iterator[list[Contender]]:
+    with ExitStack() as stack:
+        contenders = []
+        for size in SIZES:
+            registry = stack.enter_context(filled_registry(scale.of(size), _TAGS))
+            words = (DLR, "list-registry-images", "--quiet", "--registry", registry.host)
+            cached = partial(run, DLR_CACHE_DIR=stack.enter_context(tempfile.TemporaryDirectory()))
+            cached(*words)
+            contenders += [
+                program(Role.OURS, name_of(KINDS[0], size), *words, "--no-cache"),
+                Contender(name_of(KINDS[1], size), Role.OURS, partial(cached, *words)),
+                program(Role.OURS, name_of(KINDS[2], size), *words, "--no-details"),
+            ]
+        yield contenders
 
 
-def plot(sizes: list[int], tags: int, found: dict[str, list[Measured]]) -> None:
-    import matplotlib as mpl
-
-    mpl.use("agg")
-    from matplotlib import pyplot as plt
-
-    figure, (times, memory) = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
-    for name, measured in found.items():
-        times.plot(sizes, [each[0] for each in measured], marker="o", label=name)
-        memory.plot(sizes, [each[1] for each in measured], marker="o", label=name)
-    for axes, label in ((times, "seconds"), (memory, "megabytes, at the most")):
-        axes.set(xlabel=f"repositories, {tags} images each", ylabel=label, ylim=(0, None), xlim=(0, None))
-        axes.grid(alpha=0.3)
-    times.legend()
-    PICTURE.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(PICTURE, dpi=110)
+def name_of(kind: str, size: int) -> str:
+    """Name a contender by what it lists and of how many repositories."""
+    return f"{kind}, {size:,}"
 
 
-if __name__ == "__main__":
-    main()
+BENCHMARK = Benchmark(
+    "growth",
+    "Growth",
+    __doc__,
+    (
+        Goal(
+            "5,000 repositories with all details, against 1,000",
+            name_of(KINDS[0], 5000),
+            name_of(KINDS[0], 1000),
+            5.5,
+        ),
+        Goal(
+            "5,000 repositories, tags alone, against 1,000", name_of(KINDS[2], 5000), name_of(KINDS[2], 1000), 5.5
+        ),
+    ),
+    _prepare,
+    rounds=3,
+)

@@ -1,110 +1,135 @@
-"""Compare saving and loading a large image with crane, skopeo, oras and regctl, in turns against one registry.
+"""An image of 800 MB in two incompressible layers, out of a registry into files and back.
 
-The image is that of seed.py --large; every round loads into a new repository, so that all bytes go up.
-
-    python benchmarks/transfer.py localhost:5000 --rounds 3
+Each round saves to a place where nothing is, and loads into a repository where nothing is. Limits: `sha256sum`
+of the image's blobs, which whoever verifies has to compute (the registry does, of what is loaded), and a plain
+copy of them.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import random
 import shutil
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
+from contextlib import contextmanager
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.measure import (
+    BEST_PEER,
+    DLR,
+    MEMORY,
+    Benchmark,
+    Contender,
+    Goal,
+    Role,
+    Sample,
+    Scale,
+    run,
+    shell,
+)
+from benchmarks.registries import LARGE, empty_registry, push_large
+
 if TYPE_CHECKING:
-    import resource
+    from collections.abc import Callable, Iterator
 
-IMAGE = "bench/large:v1"
-
-DLR = str(Path(sys.executable).with_name("dlr"))
 # Where skopeo notes which registry has which blob; with it, it mounts what it should send.
-SKOPEO_CACHE = Path("/var/lib/containers/cache"), Path.home() / ".local/share/containers/cache"
+_SKOPEO_CACHE = Path("/var/lib/containers/cache"), Path.home() / ".local/share/containers/cache"
+_MEGABYTES = 800
+_MOST_MEMORY = 150e6
 
 
-def tools(registry: str, target: str, folder: Path, source: Path) -> dict[str, list[str]]:
-    """The command of each tool that is installed, for saving and for loading."""
-    image, copy = f"{registry}/{IMAGE}", f"{registry}/{target}:v1"
-    plain = ["--verbosity=error", f"--host=reg={registry},tls=disabled"]
-    commands = {
-        "save: dlr": [DLR, "save", image, str(folder), "--quiet"],
-        "save: dlr tar": [DLR, "save", image, f"{folder}.tar", "--quiet"],
-        "save: crane": ["crane", "pull", "--insecure", "--format=oci", image, str(folder)],
-        "save: skopeo": ["skopeo", "copy", "--src-tls-verify=false", f"docker://{image}", f"oci:{folder}:v1"],
-        "save: oras": ["oras", "copy", "--from-plain-http", "--to-oci-layout", image, f"{folder}:v1"],
-        "save: regctl": ["regctl", *plain, "image", "copy", image, f"ocidir://{folder}:v1"],
-        "load: dlr": [DLR, "load", str(source), copy, "--quiet"],
-        "load: dlr tar": [DLR, "load", f"{source}.tar", copy, "--quiet"],
-        "load: crane": ["crane", "push", "--insecure", str(source), copy],
-        "load: skopeo": ["skopeo", "copy", "--dest-tls-verify=false", f"oci:{source}:v1", f"docker://{copy}"],
-        "load: oras": ["oras", "copy", "--to-plain-http", "--from-oci-layout", f"{source}:v1", copy],
-        "load: regctl": ["regctl", *plain, "image", "copy", f"ocidir://{source}:v1", copy],
-    }
-    return {name: words for name, words in commands.items() if shutil.which(words[0])}
+@contextmanager
+def _prepared(scale: Scale) -> Iterator[tuple[str, Path, Path]]:
+    """Give a registry with the image, the image in files, and a place that is free."""
+    with tempfile.TemporaryDirectory(prefix="dlr-bench-") as name:
+        folder = Path(name)
+        (folder / "registry").mkdir()
+        with empty_registry(folder / "registry") as registry:
+            push_large(registry, scale.of(_MEGABYTES))
+            source = folder / "source"
+            for target in (source, f"{source}.tar"):
+                run(DLR, "save", f"{registry.host}/{LARGE}:v1", str(target), "--quiet")
+            yield registry.host, source, folder / "saved"
 
 
-def measure(words: list[str]) -> tuple[float, float, int]:
-    """Wall-clock seconds, the processor's seconds, and the peak of resident memory in bytes."""
-    start = time.perf_counter()
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    assert process.stderr
-    if status:
-        raise SystemExit(f"{' '.join(words)}\n{process.stderr.read().decode()}")
-    process.stderr.close()
-    process.returncode = 0
-    return seconds, usage.ru_utime + usage.ru_stime, resident(usage)
+@contextmanager
+def _prepare_saving(scale: Scale) -> Iterator[list[Contender]]:
+    with _prepared(scale) as (registry, source, folder):
+        image = f"{registry}/{LARGE}:v1"
+        commands = {
+            "dlr, archive": [DLR, "save", image, f"{folder}.tar", "--quiet"],
+            "dlr, folder": [DLR, "save", image, str(folder), "--quiet"],
+            "crane": ["crane", "pull", "--insecure", "--format=oci", image, str(folder)],
+            "skopeo": ["skopeo", "copy", "--src-tls-verify=false", f"docker://{image}", f"oci:{folder}:v1"],
+            "oras": ["oras", "copy", "--from-plain-http", "--to-oci-layout", image, f"{folder}:v1"],
+            "regctl": ["regctl", *_plain(registry), "image", "copy", image, f"ocidir://{folder}:v1"],
+        }
+        clean = partial(_clean, folder)
+        contenders = [_contender(name, partial(run, *words), words[0], clean) for name, words in commands.items()]
+        yield [*contenders, *_limits(source, folder)]
 
 
-def resident(usage: resource.struct_rusage) -> int:
-    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+@contextmanager
+def _prepare_loading(scale: Scale) -> Iterator[list[Contender]]:
+    with _prepared(scale) as (registry, source, folder):
+        numbers = count()
+
+        def commands(copy: str) -> dict[str, list[str]]:
+            return {
+                "dlr, archive": [DLR, "load", f"{source}.tar", copy, "--quiet"],
+                "dlr, folder": [DLR, "load", str(source), copy, "--quiet"],
+                "crane": ["crane", "push", "--insecure", str(source), copy],
+                "skopeo": ["skopeo", "copy", "--dest-tls-verify=false", f"oci:{source}:v1", f"docker://{copy}"],
+                "oras": ["oras", "copy", "--to-plain-http", "--from-oci-layout", f"{source}:v1", copy],
+                "regctl": ["regctl", *_plain(registry), "image", "copy", f"ocidir://{source}:v1", copy],
+            }
+
+        def load(name: str) -> Sample:
+            return run(*commands(f"{registry}/bench/copy{next(numbers)}:v1")[name])
+
+        clean = partial(_clean, folder)
+        contenders = [
+            _contender(name, partial(load, name), words[0], clean) for name, words in commands("").items()
+        ]
+        yield [*contenders, *_limits(source, folder)]
 
 
-def clean(folder: Path) -> None:
+def _contender(name: str, measure: Callable[[], Sample], needs: str, clean: Callable[[], None]) -> Contender:
+    ours = needs == DLR
+    return Contender(name, Role.OURS if ours else Role.PEER, measure, after=clean, needs="" if ours else needs)
+
+
+def _limits(source: Path, folder: Path) -> list[Contender]:
+    """Two sums at once, as many as the image has layers."""
+    sums = f"printf '%s\\n' {source}/blobs/sha256/* | xargs -P2 -n1 sha256sum"
+    clean = partial(_clean, folder)
+    return [
+        shell(Role.LIMIT, "sha256sum", sums, "sha256sum"),
+        shell(Role.LIMIT, "cp", f"cp -r {source} {folder}", "cp", after=clean),
+    ]
+
+
+def _plain(registry: str) -> tuple[str, str]:
+    return "--verbosity=error", f"--host=reg={registry},tls=disabled"
+
+
+def _clean(folder: Path) -> None:
     """Leave nothing that a tool could find again."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.with_suffix(".tar").unlink(missing_ok=True)
-    for cache in SKOPEO_CACHE:
+    for cache in _SKOPEO_CACHE:
         for file in cache.glob("blob-info-cache*"):
             file.unlink()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("registry")
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
-    times: dict[str, list[float]] = {}
-    cpu: dict[str, list[float]] = {}
-    memory: dict[str, int] = {}
-    with tempfile.TemporaryDirectory() as name:
-        source, folder = Path(name) / "source", Path(name) / "saved"
-        for target in (source, f"{source}.tar"):
-            subprocess.run([DLR, "save", f"{options.registry}/{IMAGE}", target, "--quiet"], check=True)
-        for number in range(options.rounds):
-            names = list(tools(options.registry, "", folder, source))
-            random.shuffle(names)
-            for tool in names:
-                target = f"bench/copy{os.getpid()}-{number}-{tool.partition(': ')[2].replace(' ', '-')}"
-                seconds, busy, peak = measure(tools(options.registry, target, folder, source)[tool])
-                clean(folder)
-                times.setdefault(tool, []).append(seconds)
-                cpu.setdefault(tool, []).append(busy)
-                memory[tool] = max(peak, memory.get(tool, 0))
-                print(f"{tool:14} {seconds:6.2f} s {busy:6.2f} s cpu {peak // 1_000_000:5} MB", flush=True)
-    print(f"\nmedians of {options.rounds} rounds")
-    for tool in sorted(times):
-        found = f"{statistics.median(times[tool]):6.2f} s (best {min(times[tool]):5.2f} s)"
-        print(f"{tool:14} {found} {statistics.median(cpu[tool]):6.2f} s cpu {memory[tool] // 1_000_000:5} MB")
+def _goals(verb: str) -> tuple[Goal, ...]:
+    return (
+        Goal(f"`dlr {verb}`, archive, against the fastest peer", "dlr, archive", BEST_PEER, 1),
+        Goal(f"`dlr {verb}`, folder, against the fastest peer", "dlr, folder", BEST_PEER, 1),
+        Goal(f"`dlr {verb}`, memory", "dlr, folder", MEMORY, _MOST_MEMORY),
+    )
 
 
-if __name__ == "__main__":
-    main()
+SAVE = Benchmark("save", "Save 800 MB", __doc__, _goals("save"), _prepare_saving)
+LOAD = Benchmark("load", "Load 800 MB", __doc__, _goals("load"), _prepare_loading)

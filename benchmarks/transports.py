@@ -1,26 +1,34 @@
-"""What carries the bytes: `http.client`, urllib3 and httpx's own transport, for small answers and a large blob.
+"""What could carry the bytes: `http.client`, urllib3, httpx's own transport, and what `dlr` has.
 
-python benchmarks/transports.py localhost:5000      # filled by seed.py --large
+1,000 small answers (lists of tags) in 8 threads, and a blob of 400 MB with its digest. This is within one
+process, without the start of Python; it is why `dlr` asks over connections of its own. Lists of `dlr` go over
+`registry/wires.py`, which this does not measure.
 """
 
 from __future__ import annotations
 
 import hashlib
 import http.client
-import json
-import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 import urllib3
 
+from benchmarks.measure import Benchmark, Contender, Role, Sample, Scale
+from benchmarks.registries import LARGE, empty_registry, filled_registry, push_large
+from benchmarks.storage_tree import names
+from ducklake_registry.oci import Manifest
 from ducklake_registry.registry import RegistryClient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 PIECE = 256 * 1024
 THREADS = 8
@@ -47,48 +55,84 @@ class Plain:
             yield buffer[:count]
 
 
-def timed(name: str, function: Callable[[], object]) -> None:
+@contextmanager
+def _prepare_small(scale: Scale) -> Iterator[list[Contender]]:
+    repositories = scale.of(1000)
+    with filled_registry(repositories, tags=10) as registry:
+        host, every = registry.host, names(repositories)
+        paths = [f"/v2/{name}/tags/list" for name in every]
+        plain, pool = Plain(host), urllib3.PoolManager(maxsize=THREADS)
+        client = httpx.Client(base_url=f"http://{host}")
+        with RegistryClient(host, auth=None) as ours:
+            yield [
+                _within(
+                    "http.client", Role.LIMIT, lambda: _in_threads(lambda path: plain.get(path).read(), paths)
+                ),
+                _within(
+                    "urllib3",
+                    Role.PEER,
+                    lambda: _in_threads(lambda path: pool.request("GET", f"http://{host}{path}").data, paths),
+                ),
+                _within("httpx", Role.PEER, lambda: _in_threads(lambda path: client.get(path).content, paths)),
+                _within("RegistryClient", Role.OURS, lambda: _in_threads(ours.tags, every)),
+            ]
+
+
+@contextmanager
+def _prepare_large(scale: Scale) -> Iterator[list[Contender]]:
+    with tempfile.TemporaryDirectory(prefix="dlr-bench-") as folder, empty_registry(Path(folder)) as registry:
+        push_large(registry, scale.of(800))
+        plain, pool = Plain(registry.host), urllib3.PoolManager()
+        client = httpx.Client(base_url=f"http://{registry.host}")
+        with registry.client() as ours:
+            found = ours.manifest(LARGE, "v1")
+            assert isinstance(found, Manifest)
+            layer = found.layers[0]
+            path = f"/v2/{LARGE}/blobs/{layer.digest}"
+
+            def by_urllib3() -> None:
+                answer = pool.request("GET", f"http://{registry.host}{path}", preload_content=False)
+                _digest(answer.stream(PIECE))
+                answer.release_conn()
+
+            def by_httpx() -> None:
+                with client.stream("GET", path) as response:
+                    _digest(response.iter_raw())
+
+            def by_ours() -> None:
+                with ours.blob(LARGE, layer) as reader:
+                    for _ in reader:
+                        pass
+
+            yield [
+                _within("http.client, readinto", Role.LIMIT, lambda: _digest(plain.pieces(path))),
+                _within("urllib3", Role.PEER, by_urllib3),
+                _within("httpx", Role.PEER, by_httpx),
+                _within("RegistryClient", Role.OURS, by_ours),
+            ]
+
+
+def _within(name: str, role: Role, work: Callable[[], None]) -> Contender:
+    """Return a contender that is a function of this process."""
+    return Contender(name, role, partial(_timed, work))
+
+
+def _timed(work: Callable[[], None]) -> Sample:
     start, processor = time.perf_counter(), time.process_time()
-    function()
-    print(f"{name:32} {time.perf_counter() - start:6.2f} s, processor {time.process_time() - processor:6.2f} s")
+    work()
+    return Sample(time.perf_counter() - start, time.process_time() - processor)
 
 
-def lists(get: Callable[[str], bytes], paths: list[str]) -> None:
+def _in_threads(ask: Callable[[str], object], asked: Iterable[str]) -> None:
     with ThreadPoolExecutor(THREADS) as pool:
-        assert all(json.loads(body)["name"] for body in pool.map(get, paths))
+        assert all(pool.map(ask, asked))
 
 
-def blob(pieces: Iterable[bytes | memoryview]) -> None:
+def _digest(pieces: Iterable[bytes | memoryview]) -> None:
     digest = hashlib.sha256()
     for piece in pieces:
         digest.update(piece)
 
 
-def main() -> None:
-    registry = sys.argv[1]
-    base = f"http://{registry}"
-    plain, pool, client = Plain(registry), urllib3.PoolManager(maxsize=THREADS), httpx.Client(base_url=base)
-    with RegistryClient(registry) as ours:
-        repositories = [name for name in ours.catalog() if name.startswith("bench/team")]
-        paths = [f"/v2/{name}/tags/list" for name in repositories]
-        manifest = json.loads(ours.manifest("bench/large", "v1").raw)
-        large = manifest["layers"][0]["digest"]
-        path = f"/v2/bench/large/blobs/{large}"
-        print(f"{len(paths)} lists of tags in {THREADS} threads")
-        timed("http.client", lambda: lists(lambda path: plain.get(path).read(), paths))
-        timed("urllib3", lambda: lists(lambda path: pool.request("GET", base + path).data, paths))
-        timed("httpx, its own transport", lambda: lists(lambda path: client.get(path).content, paths))
-        with ThreadPoolExecutor(THREADS) as threads:
-            timed("RegistryClient", lambda: list(threads.map(ours.tags, repositories)))
-        print(f"a blob of {manifest['layers'][0]['size']:,} bytes, with its digest")
-        timed("http.client, readinto", lambda: blob(plain.pieces(path)))
-        answer = pool.request("GET", base + path, preload_content=False)
-        timed("urllib3, stream", lambda: blob(answer.stream(PIECE)))
-        with client.stream("GET", path) as response:
-            timed("httpx, its own transport", lambda: blob(response.iter_raw()))
-        with ours.blob("bench/large", large) as reader:
-            timed("RegistryClient", lambda: list(map(len, reader)))
-
-
-if __name__ == "__main__":
-    main()
+SMALL = Benchmark("transports-small", "Transports, small answers", __doc__, (), _prepare_small)
+LARGE_BLOB = Benchmark("transports-large", "Transports, a large blob", __doc__, (), _prepare_large)

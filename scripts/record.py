@@ -1,6 +1,7 @@
 """Make a terminal picture from a real run: run commands in a terminal of 80 columns and draw what it then shows.
 
     .venv/bin/python scripts/record.py docs/pictures/deploy-kind.svg 'dlr deploy-kind' 'dlr status'
+    .venv/bin/python scripts/record.py --all     # every picture of the documentation, in order
 
 The prompt lines show the commands as they were given and run. The picture refers to nothing outside itself.
 """
@@ -18,6 +19,7 @@ import shlex
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 import time
 from pathlib import Path
@@ -32,6 +34,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 WIDTH, HEIGHT = 80, 40
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "pictures"
+# Each begins where the one before has left the cluster; `hello` is the image of the tutorial.
+PICTURES = {
+    "deploy-kind.svg": ["dlr deploy-kind"],
+    "images.svg": ["dlr list-registry-images", "dlr inspect hello:v1"],
+    "registry-status.svg": ["dlr registry-status"],
+    "test-registry.svg": ["dlr test-registry"],
+}
 _PART = re.compile(
     r"\x1b\[(?P<arguments>[0-9;?]*)(?P<code>[A-Za-z])|(?P<control>[\r\n])|(?P<text>[^\x1b\r\n]+)|\x1b"
 )
@@ -126,14 +136,34 @@ def self_contained() -> str:
 def main() -> int:
     """Record, draw and write; return the exit code."""
     parser = argparse.ArgumentParser(description="Make a terminal picture from a real run.")
-    parser.add_argument("file", type=Path, help="where the SVG goes")
-    parser.add_argument("command", nargs="+", help="what to run, each in quotes")
+    parser.add_argument("file", type=Path, nargs="?", help="where the SVG goes")
+    parser.add_argument("command", nargs="*", help="what to run, each in quotes")
+    parser.add_argument("--all", action="store_true", help="every picture of the documentation")
     parser.add_argument("--timeout", type=float, default=900, help="seconds for each command")
     arguments = parser.parse_args()
-    runs = [(command, recorded(command, arguments.timeout)) for command in arguments.command]
-    arguments.file.parent.mkdir(parents=True, exist_ok=True)
-    arguments.file.write_text(picture(runs), "utf-8")
+    if arguments.all == bool(arguments.file and arguments.command):
+        parser.error("give a file and commands, or --all")
+    wanted = (
+        {FOLDER / name: commands for name, commands in PICTURES.items()}
+        if arguments.all
+        else {arguments.file: arguments.command}
+    )
+    for file, commands in wanted.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(
+            picture([(command, recorded(command, arguments.timeout)) for command in commands]), "utf-8"
+        )
+        if arguments.all and file.name == "deploy-kind.svg":
+            push_hello(arguments.timeout)
     return 0
+
+
+def push_hello(limit: float) -> None:
+    """Push the image of the tutorial, which the later pictures show."""
+    with tempfile.TemporaryDirectory() as folder:
+        lines = ("FROM debian:bookworm-slim", 'CMD ["echo", "hello from my own image"]', "")
+        (Path(folder) / "Dockerfile").write_text("\n".join(lines))
+        recorded(f"dlr build-and-push {folder} --image hello --tag v1", limit)
 
 
 if __name__ == "__main__":

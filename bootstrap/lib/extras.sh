@@ -9,6 +9,7 @@ see_to_extras() {
     see_to_programs registry versitygw
   want 'skopeo' "$(advice skopeo)" see_to_command skopeo skopeo
   want 'htpasswd' "$(advice httpd apache2-utils)" see_to_command htpasswd apache2-utils
+  want 'chromium' "$(advice chromium)" see_to_browser
   want 'shellcheck' "$(advice shellcheck)" see_to_command shellcheck shellcheck
   want 'kubectl' "$(advice kubectl kubernetes-client)" see_to_kubectl
   want 'docker-registry 2.8' "Debian's package has it" see_to_docker_registry
@@ -29,6 +30,12 @@ advice() { # PACKAGE [DEBIAN-PACKAGE]
 
 see_to_command() { # COMMAND PACKAGE
   has "$1" || { may_install && packages "$2"; }
+}
+
+# Any of the names under which the tests look for it.
+see_to_browser() {
+  has chromium || has chromium-browser || has google-chrome || has google-chrome-stable ||
+    { may_install && packages chromium; }
 }
 
 see_to_kubectl() {

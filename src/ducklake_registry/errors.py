@@ -30,20 +30,23 @@ keeps its traceback.
 
 from __future__ import annotations
 
+from ducklake_registry.printable import one_line
+
 
 class DlrError(Exception):
     """An error with one line for the user and, where there is one, a hint with what to type.
 
-    `details` are further lines of evidence: the last events of a pod, the end of its log.
+    `details` are further lines of evidence: the last events of a pod, the end of its log. What any of them
+    quotes, from wherever it came, can be shown as it is: see `printable`.
     """
 
     exit_code = 1
 
     def __init__(self, message: str, hint: str | None = None, details: tuple[str, ...] = ()) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-        self.details = details
+        self.message = one_line(message)
+        self.hint = hint and one_line(hint)
+        self.details = tuple(map(one_line, details))
+        super().__init__(self.message)
 
 
 class UsageError(DlrError):

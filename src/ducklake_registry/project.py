@@ -121,7 +121,7 @@ class _Table:
 
     def called(self, name: str) -> _Table:
         """Name the table in errors by what it is about."""
-        self._called = f" of {name}"
+        self._called = name
         return self
 
     def text(self, key: str, *, required: bool = False) -> str:
@@ -155,7 +155,7 @@ class _Table:
         """Read a list of tables."""
         name = f"{self._name}.{key}"
         found = self._value(key, list, f"is no list of tables: write each under [[{name}]]") or []
-        return [_Table(self._source, name, each, f" number {n}") for n, each in enumerate(found, 1)]
+        return [_Table(self._source, name, each, f"number {n}") for n, each in enumerate(found, 1)]
 
     def path(self, key: str, text: str, problem: Callable[[Path], str]) -> Path:
         """Read the name of a file or folder, relative to that of the settings; `problem` tells what is wrong."""
@@ -193,7 +193,8 @@ class _Table:
         return value
 
     def _where(self, key: str) -> str:
-        return f"{self._source}: {self._name}.{key}{self._called}"
+        about = f" of {self._called}" if self._called else ""
+        return f"{self._source}: {self._name}.{key}{about}"
 
 
 def _exists(path: Path) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ducklake_registry.acceptance.baseline import Baseline
 from ducklake_registry.acceptance.checks import CHECKS
 from ducklake_registry.acceptance.context import Limits, working_with
 from ducklake_registry.acceptance.runner import Surroundings, accept
@@ -75,6 +76,6 @@ def attempt(proxy: Faulty, nowhere: Surroundings) -> Try:
         assert len(chosen) == len(names), names
         client = RegistryClient(proxy.host, auth=auth, timeout=10)
         with working_with(client, Deadline(60), limits or Limits(), disruptive=False) as context:
-            return accept(chosen, context, nowhere, {}, silent)
+            return accept(chosen, context, nowhere, Baseline(), silent)
 
     return make

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -17,9 +18,11 @@ from tests.acceptance.proxy import behind, instead, status
 from tests.acceptance.test_registries import links
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from tests.registry.faults import Faulty
+    from tests.acceptance.proxy import Reply
+    from tests.registry.faults import Faulty, Request
     from tests.registry.programs import RunningRegistry
 
 pytestmark = pytest.mark.registry
@@ -126,6 +129,70 @@ def test_an_interrupted_test_leaves_nothing(
 
     assert started.returncode in {130, 143}, said
     assert set(links(newest)) == before
+
+
+def test_an_upload_that_is_interrupted_is_taken_back(
+    newest: RunningRegistry, proxy: Faulty, surroundings: dict[str, str]
+) -> None:
+    sending = threading.Event()
+
+    def never_ends(request: Request, go_on: Callable[[], Reply]) -> Reply:
+        if request.method == "PATCH":
+            sending.set()
+            time.sleep(60)
+        return go_on()
+
+    proxy.behaviour = behind(newest.host, never_ends)
+    words = ("--registry", proxy.host, "--category", "performance", "--exclude", "performance/*-*")
+    started = subprocess.Popen(command(*words), env=surroundings, stderr=subprocess.PIPE, text=True)
+    assert sending.wait(60)
+    assert uploads(newest) != []
+    started.send_signal(signal.SIGINT)
+    _, said = started.communicate(timeout=60)
+
+    assert started.returncode == 130, said
+    assert uploads(newest) == []
+
+
+def uploads(registry: RunningRegistry) -> list[Path]:
+    """The uploads that the registry holds open. One that was taken back leaves an empty folder of hashes."""
+    return [each for each in registry.storage.rglob("_uploads/*/startedat") if "dlr-acceptance" in str(each)]
+
+
+def test_what_cannot_be_written_is_told_before_the_test(surroundings: dict[str, str], tmp_path: Path) -> None:
+    for option in ("--report", "--junit"):
+        done = run(surroundings, "--registry", "localhost:1", option, str(tmp_path / "no" / "folder" / "file"))
+        assert done.returncode == 2
+        assert "error: cannot write " in done.stderr
+        assert done.stdout == ""
+    done = run(surroundings, "--registry", "localhost:1", "--report", str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_a_report_is_whole_or_as_it_was(
+    newest: RunningRegistry, proxy: Faulty, surroundings: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "report.html"
+    file.write_text("the last one")
+    asked = threading.Event()
+
+    def slow(request: Request, go_on: Callable[[], Reply]) -> Reply:
+        asked.set()
+        time.sleep(0.5)
+        return go_on()
+
+    proxy.behaviour = behind(newest.host, slow)
+    words = ("--registry", proxy.host, "--category", "health", "--report", str(file))
+    started = subprocess.Popen(command(*words), env=surroundings, stderr=subprocess.PIPE, text=True)
+    assert asked.wait(60)
+    started.send_signal(signal.SIGINT)
+    started.communicate(timeout=60)
+    assert started.returncode == 130
+    assert file.read_text() == "the last one"
+
+    assert run(surroundings, *words).returncode == 0
+    assert "passes" in file.read_text()
+    assert [each.name for each in tmp_path.iterdir() if "report" in each.name] == ["report.html"]
 
 
 @pytest.mark.parametrize(

@@ -118,3 +118,29 @@ def test_else_it_is_not_named(variables: dict[str, str], dlr_here: Dlr, folder: 
 @pytest.mark.parametrize("variables", [{"DLR_HOST_PORT": ""}, {"DLR_NAMESPACE": ""}, {"DLR_TIMEOUT": ""}])
 def test_an_empty_variable_says_nothing(variables: dict[str, str], dlr_here: Dlr) -> None:
     assert dlr_here("deploy-kind", "--dry-run", **variables).returncode == 0
+
+
+def test_each_setting_means_one_thing(dlr_here: Dlr, folder: Path) -> None:
+    """An option is set by its variable's name; `--platform` of a build and of a look, the two contexts, differ."""
+    (folder / "Dockerfile").write_text("FROM scratch\n")
+    settings = (
+        'image = "team/app"\nregistry_image = "registry:3"\ncontext = "production"\nplatform = "linux/arm64"\n'
+    )
+    (folder / "dlr.toml").write_text(f'{settings}build_platform = ["linux/amd64", "linux/arm64"]\n')
+    built = dlr_here("build-and-push", "--dry-run", "--tag", "v1")
+    assert built.returncode == 0, built.stderr
+    assert "Build localhost:5000/team/app:v1, latest from . and push with buildx" in built.stdout
+    assert "registry:3" in dlr_here("deploy-kind", "--dry-run").stdout
+    asked = dlr_here("inspect")
+    assert asked.returncode == 2, "the image to look at is said each time"
+    assert "missing argument 'IMAGE'" in asked.stderr
+
+
+@pytest.mark.parametrize(
+    "setting", ["prod = true", "delete_data = true", "build_only = true", "set_context = true"]
+)
+def test_what_is_said_for_one_time_is_no_setting(setting: str, dlr_here: Dlr, folder: Path) -> None:
+    (folder / "dlr.toml").write_text(f"{setting}\n")
+    done = dlr_here("status")
+    assert done.returncode == 2
+    assert f"there is no setting '{setting.split(maxsplit=1)[0]}'" in done.stderr

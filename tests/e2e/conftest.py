@@ -31,6 +31,10 @@ class Environment:
     variables: dict[str, str]
 
     @property
+    def dlr(self) -> list[str]:
+        return [sys.executable, "-m", "ducklake_registry"]
+
+    @property
     def context(self) -> str:
         return f"kind-{self.name}"
 
@@ -43,7 +47,7 @@ class Environment:
     ) -> subprocess.CompletedProcess[str]:
         """Run `dlr` to its end in a folder; options come from the environment, words can say otherwise."""
         return subprocess.run(
-            [sys.executable, "-m", "ducklake_registry", *words],
+            [*self.dlr, *words],
             env=self.variables | variables,
             cwd=cwd,
             capture_output=True,
@@ -56,7 +60,7 @@ class Environment:
     def start_dlr(self, *words: str) -> subprocess.Popen[str]:
         """Start `dlr`, its standard error to be read as it comes."""
         return subprocess.Popen(
-            [sys.executable, "-m", "ducklake_registry", *words],
+            [*self.dlr, *words],
             env=self.variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -112,6 +116,25 @@ def engine() -> None:
         pytest.skip(reason)
 
 
+def new_environment(folder: Path) -> Environment:
+    """Return an environment that is not deployed, its kubeconfig in a folder."""
+    name, port, kubeconfig = f"dlr-test-{uuid.uuid4().hex[:6]}", free_port(), folder / "kubeconfig"
+    write_strangers_kubeconfig(kubeconfig)
+    variables = {key: value for key, value in os.environ.items() if not key.startswith(("DLR_", "KUBE"))}
+    variables |= {
+        "HOME": str(folder),
+        "DOCKER_CONFIG": str(folder / "docker"),
+        "KUBECONFIG": str(kubeconfig),
+        "DLR_NAME": name,
+        "DLR_HOST_PORT": str(port),
+        "DLR_CONTEXT": f"kind-{name}",
+        "DLR_REGISTRY": f"localhost:{port}",
+        "COLUMNS": "200",
+    }
+    variables.pop("VERBOSE", None)
+    return Environment(name, port, kubeconfig, variables)
+
+
 @pytest.fixture(scope="session")
 def make_environment(
     engine: None, tmp_path_factory: pytest.TempPathFactory
@@ -120,22 +143,7 @@ def make_environment(
     made: list[Environment] = []
 
     def make() -> Environment:
-        folder = tmp_path_factory.mktemp("environment")
-        name, port, kubeconfig = f"dlr-test-{uuid.uuid4().hex[:6]}", free_port(), folder / "kubeconfig"
-        write_strangers_kubeconfig(kubeconfig)
-        variables = {key: value for key, value in os.environ.items() if not key.startswith(("DLR_", "KUBE"))}
-        variables |= {
-            "HOME": str(folder),
-            "DOCKER_CONFIG": str(folder / "docker"),
-            "KUBECONFIG": str(kubeconfig),
-            "DLR_NAME": name,
-            "DLR_HOST_PORT": str(port),
-            "DLR_CONTEXT": f"kind-{name}",
-            "DLR_REGISTRY": f"localhost:{port}",
-            "COLUMNS": "200",
-        }
-        variables.pop("VERBOSE", None)
-        made.append(Environment(name, port, kubeconfig, variables))
+        made.append(new_environment(tmp_path_factory.mktemp("environment")))
         return made[-1]
 
     yield make

@@ -1,35 +1,55 @@
-"""`dlr test-registry` in a cluster: it passes on a sound one, and finds what is broken in another."""
+"""`dlr test-registry` in a cluster: it passes on a sound one, finds what is broken, and leaves nothing."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import re
+import signal
+import subprocess
 import time
-import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.e2e.conftest import run
+from tests.e2e.faults import FAULTS, firewalled, in_registry, wanting_a_login
+from tests.registry import programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.e2e.conftest import Environment
+    from tests.e2e.faults import Fault
 
 pytestmark = pytest.mark.cluster
 
 
-def results(environment: Environment, *words: str) -> tuple[int, dict[str, dict[str, Any]]]:
-    done = environment.run_dlr("test-registry", "-o", "json", *words)
+def results(environment: Environment, *words: str, login: str = "") -> tuple[int, dict[str, Any]]:
+    done = environment.run_dlr("test-registry", "-o", "json", *words, DOCKER_AUTH_CONFIG=login)
     assert done.stdout, done.stderr
-    found = json.loads(done.stdout)
-    assert found["left_behind"] == []
-    return done.returncode, {f"{each['category']}/{each['name']}": each for each in found["results"]}
+    return done.returncode, json.loads(done.stdout)
 
 
-def with_verdict(found: dict[str, dict[str, Any]], verdict: str) -> set[str]:
-    return {name for name, each in found.items() if each["verdict"] == verdict}
+def by_path(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {f"{each['category']}/{each['name']}": each for each in found["results"]}
+
+
+def with_verdict(found: dict[str, Any], verdict: str) -> set[str]:
+    return {path for path, each in by_path(found).items() if each["verdict"] == verdict}
+
+
+def assert_nothing_stays(environment: Environment) -> None:
+    """Neither tags nor content, pods, secrets, or images in the engine and in the nodes."""
+    there = environment.kubectl("get", "pods,secrets", "--all-namespaces", "--output", "name")
+    assert "dlr-acceptance" not in there
+    assert f"{environment.registry}/dlr-acceptance" not in run("docker", "images")
+    for node in environment.nodes():
+        kept = run("docker", "exec", node, "ctr", "--namespace", "k8s.io", "images", "list", "--quiet")
+        assert "dlr-acceptance" not in kept
+    filed = ("find", "/var/lib/registry", "-path", "*/dlr-acceptance/*", "-name", "link")
+    assert in_registry(environment, *filed) == ""
 
 
 def test_a_sound_environment_passes_and_stays_as_it_was(environment: Environment) -> None:
@@ -39,78 +59,118 @@ def test_a_sound_environment_passes_and_stays_as_it_was(environment: Environment
     assert status == 0
     logins = {"health/login-asked", "health/login-refused", "health/login-accepted"}
     assert with_verdict(found, "skipped") == logins | {"health/tls"}
-    assert "ran on 2 of 2 nodes" in found["images/pod"]["evidence"]
-    assert "dlr-acceptance" not in environment.kubectl("get", "pods", "--all-namespaces")
-    assert f"{environment.registry}/dlr-acceptance" not in run("docker", "images")
-    for node in environment.nodes():
-        kept = run("docker", "exec", node, "ctr", "--namespace", "k8s.io", "images", "list", "--quiet")
-        assert "dlr-acceptance" not in kept
+    assert "ran on 2 of 2 nodes" in by_path(found)["images/pod"]["evidence"]
+    assert found["left_behind"] == []
+    assert_nothing_stays(environment)
+    around = found["environment"]
+    assert around["software"] == "github.com/distribution/distribution/v3 v3.1.2"
+    assert (around["context"], around["namespace"]) == (environment.context, "storage")
+    assert around["kubernetes"].startswith("v1.")
+    assert [each["name"] for each in around["nodes"]] == environment.nodes()
+    assert around["engine"].startswith("Docker ")
 
 
-def test_a_node_that_is_not_wired_is_named(environment: Environment) -> None:
-    worker = next(each for each in environment.nodes() if "worker" in each)
-    wired, away = f"/etc/containerd/certs.d/{environment.registry}", "/root/unwired"
-    run("docker", "exec", worker, "mv", wired, away)
-    try:
-        status, found = results(environment, "--category", "images", "--exclude", "images/[!p]*")
-    finally:
-        run("docker", "exec", worker, "mv", away, wired)
-
-    assert status == 1
-    assert found["images/pod"]["verdict"] == "failed"
-    assert worker in found["images/pod"]["evidence"]
-    assert "pull" in found["images/pod"]["evidence"].lower()
-
-
-def test_a_volume_that_is_read_only_is_found(environment: Environment) -> None:
-    change = '[{"op": "add", "path": "/spec/template/spec/containers/0/volumeMounts/0/readOnly", "value": true}]'
-    with patched(environment, "deployment/docker-registry", change, change.replace("true", "false")):
-        status, found = results(environment, "--category", "storage")
+@pytest.mark.parametrize("fault", FAULTS, ids=[each.name for each in FAULTS])
+def test_what_is_broken_is_found(environment: Environment, fault: Fault) -> None:
+    with fault.make(environment):
+        status, found = results(environment, *fault.words)
 
     assert status == 1
-    assert with_verdict(found, "failed") == {"storage/mount", "storage/content"}
-    assert "read-only" in found["storage/mount"]["evidence"]
+    assert with_verdict(found, "failed") == set(fault.found), found
+    for path, words in fault.found.items():
+        assert re.search(words, by_path(found)[path]["evidence"]), by_path(found)[path]
+    if fault.name != "service of nobody":
+        assert found["left_behind"] == []
+    assert_nothing_stays(environment)
 
 
-def test_a_service_that_leads_nowhere_is_found(environment: Environment) -> None:
-    change = '[{"op": "replace", "path": "/spec/selector/app", "value": "nobody"}]'
-    with patched(
-        environment, "service/docker-registry-nodeport", change, change.replace("nobody", "docker-registry")
-    ):
-        _wait_until_unreachable(environment)
-        status, found = results(environment, "--exclude", "performance")
+def test_a_network_that_is_cut_in_between_ends_it_soon(environment: Environment) -> None:
+    """What could not be removed is named; the next run finds no obstacle in it."""
+    (control_plane,) = (each for each in environment.nodes() if "control-plane" in each)
+    words = ("--verbose", "--category", "tags", "--category", "images", "--timeout", "8s", "-o", "json")
+    with start(environment, *words) as started:
+        assert started.stderr
+        assert started.stdout
+        next(line for line in started.stderr if "/tags-many/" in line)
+        with firewalled(control_plane, "FORWARD", "-p", "tcp", "--dport", "5000", "-j", "DROP"):
+            began = time.monotonic()
+            for _ in started.stderr:
+                pass
+            found = json.loads(started.stdout.read())
+            status = started.wait(60)
+            took = time.monotonic() - began
 
     assert status == 1
-    assert with_verdict(found, "failed") == {"health/api"}
-    assert with_verdict(found, "passed") == set()
+    assert took < 60
+    verdicts = [each["verdict"] for each in found["results"]]
+    place = verdicts.index("failed")
+    assert "in time" in found["results"][place]["evidence"]
+    assert set(verdicts[:place]) <= {"passed", "unsupported"}
+    assert set(verdicts[place + 1 :]) == {"skipped"}
+    assert any("dlr-acceptance/tags-many@sha256" in each for each in found["left_behind"])
+    assert results(environment, "--category", "tags")[0] == 0
+    in_registry(environment, "rm", "-r", "/var/lib/registry/docker/registry/v2/repositories/dlr-acceptance")
 
 
 @contextlib.contextmanager
-def patched(environment: Environment, what: str, change: str, back: str) -> Iterator[None]:
-    words = ("--namespace", "storage", "patch", what, "--type", "json", "--patch")
-    environment.kubectl(*words, change)
-    try:
-        _settle(environment)
-        yield
-    finally:
-        environment.kubectl(*words, back)
-        # It takes the fields over again, and waits until the registry answers.
-        done = environment.run_dlr("deploy-kind")
-        assert done.returncode == 0, done.stderr
-
-
-def _settle(environment: Environment) -> None:
-    environment.kubectl("--namespace", "storage", "rollout", "status", "deployment/docker-registry")
-
-
-def _wait_until_unreachable(environment: Environment) -> None:
-    """The nodes' proxies follow a change of a service a moment later, and all at their own time."""
-    end, failures = time.monotonic() + 60, 0
-    while failures < 5:
-        assert time.monotonic() < end
+def start(environment: Environment, *words: str) -> Iterator[subprocess.Popen[str]]:
+    argv = [*environment.dlr, "test-registry", *words]
+    with subprocess.Popen(
+        argv, env=environment.variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as started:
         try:
-            with urllib.request.urlopen(f"http://{environment.registry}/v2/", timeout=5):
-                failures = 0
-        except OSError:
-            failures += 1
-        time.sleep(0.2)
+            yield started
+        finally:
+            started.kill()
+
+
+def test_ctrl_c_while_pods_run_leaves_nothing(environment: Environment) -> None:
+    """By then there are tags and content, an image in the engine, images in the nodes, and pods."""
+    words = ("--category", "images", "--exclude", "images/[!ep]*")
+    with start(environment, *words) as started:
+        end = time.monotonic() + 60
+        while "dlr-acceptance" not in environment.kubectl(
+            "get", "pods", "--namespace", "storage", "--output", "name"
+        ):
+            assert started.poll() is None, started.communicate()
+            assert time.monotonic() < end
+        assert f"{environment.registry}/dlr-acceptance" in run("docker", "images")
+        started.send_signal(signal.SIGINT)
+        _, said = started.communicate(timeout=120)
+
+    assert started.returncode == 130, said
+    assert_nothing_stays(environment)
+
+
+def test_a_registry_that_is_not_the_clusters_is_tested_alone(environment: Environment, tmp_path: Path) -> None:
+    """Its cluster is somebody else's: nothing is asked of that, and nothing claimed about it."""
+    with programs.running("3.1", tmp_path) as other:
+        status, found = results(environment, "--registry", other.host, "--exclude", "performance")
+
+    assert status == 0
+    needing_cluster = {f"storage/{each}" for each in ("claim", "mount", "content", "use", "restart")} | {
+        "images/pod"
+    }
+    assert with_verdict(found, "skipped") >= needing_cluster
+    for path in needing_cluster:
+        assert f"{other.host} is not the registry in namespace storage" in by_path(found)[path]["evidence"]
+    assert by_path(found)["images/engine"]["verdict"] == "passed"
+    assert found["environment"]["nodes"] == []
+    assert_nothing_stays(environment)
+
+
+def test_pods_get_the_login_that_the_registry_wants(environment: Environment) -> None:
+    auths = {"auths": {environment.registry: {"username": programs.USER, "password": programs.PASSWORD}}}
+    with wanting_a_login(environment):
+        words = ("--category", "health", "--category", "images", "--exclude", "images/[!ep]*")
+        status, found = results(environment, *words, login=json.dumps(auths))
+        nobodys, _ = results(environment, *words)
+        assert_nothing_stays(environment)
+
+    assert with_verdict(found, "failed") == set(), found
+    assert (status, nobodys) == (0, 1)
+    logins = {"health/login-asked", "health/login-refused", "health/login-accepted"}
+    assert with_verdict(found, "passed") == logins | {"health/api", "images/engine", "images/pod"}
+    assert "on 2 of 2 nodes, with a pull secret," in by_path(found)["images/pod"]["evidence"]
+    assert found["left_behind"] == []
+    assert programs.PASSWORD not in json.dumps(found)

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ import psutil
 import pytest
 
 from tests.e2e.conftest import Environment, run
+from tests.reliability.kills import kill_within, titles, works
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,46 +34,12 @@ def fresh(make_environment: Callable[[], Environment]) -> Iterator[Environment]:
     made.destroy()
 
 
-def titles(environment: Environment) -> list[str]:
-    """Return the titles of the steps of `deploy-kind`."""
-    done = environment.run_dlr("deploy-kind", "--dry-run")
-    return [line.partition(". ")[2] for line in done.stdout.splitlines()]
-
-
-def kill_within(environment: Environment, step: int, names: list[str]) -> None:
-    """Start `deploy-kind` and kill it (SIGKILL) as soon as the step of this number is at work."""
-    process = environment.start_dlr("deploy-kind")
-    assert process.stderr is not None
-    if step:
-        for line in process.stderr:
-            assert not line.startswith("error"), line
-            if line.startswith(f"✓ {names[step - 1]}"):
-                break
-    time.sleep(0.05)
-    process.kill()
-    process.wait(10)
-    process.stderr.close()
-
-
-def works(environment: Environment) -> None:
-    """Check that the environment is whole: an image can be pushed, and a node can pull it."""
-    with urllib.request.urlopen(f"http://{environment.registry}/v2/", timeout=10) as answer:
-        assert answer.status == 200
-    name = f"{environment.registry}/whole:v1"
-    run("docker", "tag", "debian:bookworm-slim", name)
-    run("docker", "push", name)
-    run("docker", "rmi", name)
-    environment.kubectl("run", "whole", f"--image={name}", "--restart=Never", "--command", "--", "true")
-    environment.kubectl("wait", "pod/whole", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
-    environment.kubectl("delete", "pod", "whole", "--now")
-
-
 def test_killed_at_every_step_and_run_again_it_completes(fresh: Environment) -> None:
     """Each run is killed one step later than the last, so that each begins with what the one before left."""
     names = titles(fresh)
     assert len(names) >= 8
     for step in range(len(names)):
-        kill_within(fresh, step, names)
+        kill_within(fresh, step, names, delay=0.05)
     done = fresh.run_dlr("deploy-kind")
     assert done.returncode == 0, done.stderr
     works(fresh)

@@ -65,8 +65,32 @@ def free_port() -> int:
         return port
 
 
-@contextmanager
-def running(
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """A registry that can be started on its port and storage, as often as it ends."""
+
+    program: Path
+    file: Path
+    registry: RunningRegistry
+    port: int
+    tls: bool
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start it and wait until it answers; the log goes on."""
+        environ = {**os.environ, "OTEL_TRACES_EXPORTER": "none"}
+        with self.registry.log.open("a") as output:
+            process = subprocess.Popen(
+                [self.program, "serve", self.file], stdout=output, stderr=output, env=environ
+            )
+        try:
+            _await_answer(process, self.port, self.registry.log, tls=self.tls)
+        except BaseException:
+            _end(process)
+            raise
+        return process
+
+
+def configured(
     release: str,
     folder: Path,
     *,
@@ -78,8 +102,8 @@ def running(
     tls: dict[str, Any] | None = None,
     port: int | None = None,
     catalog: dict[str, Any] | None = None,
-) -> Iterator[RunningRegistry]:
-    """Run a registry until the block ends, on a free port or a given one; what it logged is in `log`."""
+) -> Configured:
+    """Write the configuration of a registry, on a free port or a given one."""
     program = find_program(release)
     assert program, release
     port = port or free_port()
@@ -98,15 +122,25 @@ def running(
     }
     file, log = folder / f"{port}.yml", folder / f"{port}.log"
     file.write_text(yaml.safe_dump(config))
-    environ = {**os.environ, "OTEL_TRACES_EXPORTER": "none"}
-    with log.open("w") as output:
-        process = subprocess.Popen([program, "serve", file], stdout=output, stderr=output, env=environ)
+    log.write_text("")
+    registry = RunningRegistry(release, f"localhost:{port}", storage, ca_file, log)
+    return Configured(program, file, registry, port, tls is not None)
+
+
+@contextmanager
+def running(release: str, folder: Path, **options: Any) -> Iterator[RunningRegistry]:
+    """Run a registry until the block ends; the options are those of `configured`, what it logged is in `log`."""
+    ready = configured(release, folder, **options)
+    process = ready.start()
     try:
-        _await_answer(process, port, log, tls=tls is not None)
-        yield RunningRegistry(release, f"localhost:{port}", storage, ca_file, log)
+        yield ready.registry
     finally:
-        process.terminate()
-        process.wait(10)
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.wait(10)
 
 
 def _await_answer(process: subprocess.Popen[bytes], port: int, log: Path, *, tls: bool) -> None:

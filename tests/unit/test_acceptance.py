@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,21 +17,26 @@ from ducklake_registry.acceptance.baseline import read_baseline
 from ducklake_registry.acceptance.check import Category, CheckFailed, CheckSkipped
 from ducklake_registry.acceptance.checks import CHECKS
 from ducklake_registry.acceptance.cleanup import Cleanup
+from ducklake_registry.acceptance.context import Context, Limits
+from ducklake_registry.acceptance.facts import Environment
 from ducklake_registry.acceptance.performance import Latency
 from ducklake_registry.acceptance.results import Acceptance, Result, Verdict
 from ducklake_registry.cluster.execute import Executed
 from ducklake_registry.display.acceptance import acceptance_picture
-from ducklake_registry.display.junit import write_junit
+from ducklake_registry.display.junit import junit_document
 from ducklake_registry.display.output import plain
-from ducklake_registry.errors import ClusterError, NotFound, RegistryUnreachable, UsageError
+from ducklake_registry.errors import ClusterError, NotFound, RegistryUnreachable
 from ducklake_registry.reference import Digest
 from ducklake_registry.reports.volume import Disk
+from ducklake_registry.waiting import Deadline
+from tests.acceptance import test_faults, test_surroundings
+from tests.e2e import faults as broken_sites
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from ducklake_registry.acceptance.context import Context
+    from ducklake_registry.registry import RegistryClient
 
 
 class TestContent:
@@ -99,6 +104,13 @@ class TestCleanup:
         assert asked == [1, 2]
         assert len(cleanup.left_behind) == 2
 
+    def test_is_patient_until_patience_was_of_no_use(self) -> None:
+        once, patient = cast("RegistryClient", "once"), cast("RegistryClient", "patient")
+        context = Context(once, patient, Cleanup(), Deadline(1))
+        assert context.remover == patient
+        context.cleanup.left_behind.append("a blob: failed with status 500 (tried 8 times)")
+        assert context.remover == once
+
     def test_a_further_ctrl_c_does_not_stop_it(self) -> None:
         removed: list[str] = []
         turns = iter([KeyboardInterrupt()])
@@ -121,6 +133,11 @@ class TestSelection:
         chosen = runner.select(CHECKS, [Category.TAGS, Category.PERFORMANCE], ["tags/p*", "performance"])
         assert [each.path for each in chosen] == ["tags/lists", "tags/moves", "tags/unknown", "tags/deletes"]
 
+    def test_every_check_has_been_made_to_fail(self) -> None:
+        """A check that no fault has broken proves nothing: a new one needs a line in one of these tables."""
+        broken = test_faults.BROKEN_CHECKS | test_surroundings.BROKEN_CHECKS | broken_sites.BROKEN_CHECKS
+        assert broken == {each.path for each in CHECKS}
+
     def test_every_check_has_a_name_of_its_own(self) -> None:
         assert len({each.path for each in CHECKS}) == len(CHECKS)
         assert {each.category for each in CHECKS} == set(Category)
@@ -131,7 +148,10 @@ def test_percentiles_are_by_nearest_rank() -> None:
     assert (found.p50, found.p95, found.p99, found.rate) == (0.050, 0.095, 0.099, 50)
 
 
-FOUND = Acceptance.of(
+ENVIRONMENT = Environment(
+    "http://localhost:5000", "distribution v3.1.2", None, None, None, (), None, "0.1.0", "Python on Linux"
+)
+FOUND = Acceptance(
     "localhost:5000",
     datetime(2026, 1, 2, tzinfo=UTC),
     1.5,
@@ -152,6 +172,9 @@ FOUND = Acceptance.of(
         Result(Category.IMAGES, "pod", Verdict.SKIPPED, 0, "no cluster"),
     ),
     ("an image: no answer",),
+    Limits(),
+    "2026-01-01T00:00:00Z",
+    ENVIRONMENT,
 )
 
 
@@ -169,19 +192,18 @@ class TestResults:
 
     def test_skipped_alone_is_not_accepted(self) -> None:
         only = tuple(each for each in FOUND.results if each.verdict is Verdict.SKIPPED)
-        assert not Acceptance.of("x", FOUND.started, 1, only, ()).accepted
+        assert not replace(FOUND, results=only).accepted
 
     def test_are_a_baseline_for_the_next(self, tmp_path: Path) -> None:
         file = tmp_path / "earlier.json"
         file.write_text(json.dumps(plain(FOUND)))
-        assert read_baseline(file)["performance/ping-1"] == {"p50_seconds": 0.2}
-        assert read_baseline(None) == {}
+        earlier = read_baseline(file)
+        assert earlier.measured["performance/ping-1"] == {"p50_seconds": 0.2}
+        assert earlier.started == "2026-01-02T00:00:00Z"
+        assert read_baseline(None).measured == {}
 
-    def test_that_cannot_be_written_are_a_users_error(self, tmp_path: Path) -> None:
-        with pytest.raises(UsageError, match="cannot write"):
-            write_junit(FOUND, tmp_path / "no" / "folder.xml")
-        write_junit(FOUND, file := tmp_path / "file.xml")
-        assert "unsupported: no pages" in file.read_text()
+    def test_are_a_document_for_ci_systems(self) -> None:
+        assert b"unsupported: no pages" in junit_document(FOUND)
 
 
 MOUNT = {"name": "storage", "mountPath": "/var/lib/registry"}

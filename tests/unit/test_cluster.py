@@ -11,7 +11,7 @@ import yaml
 
 from ducklake_registry.cluster.client import Cluster, NotServed
 from ducklake_registry.cluster.contents import foreign_objects
-from ducklake_registry.cluster.kinds import CLAIM, CONFIG_MAP, DEPLOYMENT, NAMESPACE, POD, POD_METRICS
+from ducklake_registry.cluster.kinds import CLAIM, CONFIG_MAP, DEPLOYMENT, NAMESPACE, POD, POD_METRICS, Kind
 from ducklake_registry.cluster.kubeconfig import Kubeconfig
 from ducklake_registry.cluster.rollout import Workload, follow
 from ducklake_registry.errors import (
@@ -24,10 +24,10 @@ from ducklake_registry.errors import (
 )
 from ducklake_registry.step import silent
 from ducklake_registry.waiting import Deadline
-from tests.unit.fake_api import Answer, FakeApi, cluster_at, fake_api, refusal
+from tests.unit.fake_api import Answer, FakeApi, Request, cluster_at, fake_api, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 CONFIG = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "storage"}, "data": {}}
@@ -368,6 +368,85 @@ def test_a_quota_that_allows_no_pod(rollout: FakeApi, cluster: Cluster, monkeypa
 def test_a_deployment_that_goes_away(cluster: Cluster) -> None:
     with pytest.raises(RolloutFailed, match="was deleted"):
         follow(cluster, [REGISTRY], Deadline(10), silent)
+
+
+def _workload(api: FakeApi, kind: str, name: str, *pods: dict[str, object], **status: object) -> Workload:
+    """Let the server have a workload with these pods; return what it is followed by."""
+    group, plural = ("batch/v1", "jobs") if kind == "Job" else ("apps/v1", f"{kind.lower()}s")
+    api.serve(group, kind)
+    metadata = {"name": name, "namespace": "lake", "generation": 1}
+    spec = {"replicas": 1, "selector": {"matchLabels": {"app": name}}}
+    body = {"kind": kind, "metadata": metadata, "spec": spec, "status": {"observedGeneration": 1} | status}
+    api.answers[f"/apis/{group}/namespaces/lake/{plural}/{name}"] = Answer(body=body)
+    if pods:
+        api.answers["/api/v1/namespaces/lake/pods"] = Answer(body={"items": list(pods)})
+    return Workload(Kind(group, kind), "lake", name)
+
+
+def _crashing(restarts: int) -> dict[str, object]:
+    waiting = {"reason": "CrashLoopBackOff", "message": "back-off"}
+    state = {"waiting": waiting}
+    last = {"terminated": {"exitCode": 3, "reason": "Error"}}
+    made = "2026-01-02T00:00:00Z"
+    pod = _pod("crashing", made, containerStatuses=[{"state": state, "lastState": last, "restartCount": restarts}])
+    pod["metadata"] = {"name": "crashing", "namespace": "lake", "creationTimestamp": made}
+    return pod
+
+
+def test_a_job_that_has_failed_is_told_at_once(api: FakeApi, cluster: Cluster) -> None:
+    failed = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "limit reached"}
+    job = _workload(api, "Job", "once", _crashing(0), conditions=[failed])
+    api.answers["/api/v1/namespaces/lake/pods/crashing/log"] = Answer(body="no such table\n")
+    api.answers["/api/v1/namespaces/lake/events"] = Answer(body={"items": []})
+    with pytest.raises(RolloutFailed, match="Job once has failed: limit reached") as caught:
+        follow(cluster, [job], Deadline(10), silent)
+    assert caught.value.details == ("log: no such table",)
+
+
+def test_a_job_may_try_as_often_as_it_likes(
+    api: FakeApi, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ducklake_registry.cluster.rollout.PATIENCE", 0.0)
+    job = _workload(api, "Job", "once", _crashing(5))
+    api.answers["/api/v1/namespaces/lake/events"] = Answer(body={"items": []})
+    with pytest.raises(TimeoutExpired, match=r"the rollout of once did not come .* last seen: 0 of 1 ready$"):
+        follow(cluster, [job], Deadline(0.6), silent)
+
+
+def test_what_crashes_while_another_still_starts_is_given_time(
+    api: FakeApi, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program may need the database beside it."""
+    monkeypatch.setattr("ducklake_registry.cluster.rollout.PATIENCE", 0.1)
+    api.answers["/api/v1/namespaces/lake/events"] = Answer(body={"items": []})
+    catalog = _workload(api, "StatefulSet", "catalog", _pod("starting", "2026-01-01T00:00:00Z"))
+    backend = _workload(api, "StatefulSet", "backend")
+    looked: list[str] = []
+
+    def pods_of(labels: str) -> Answer:
+        looked.append(labels)
+        return Answer(body={"items": [_crashing(3)] if labels == "app=backend" else []})
+
+    monkeypatch.setattr(api, "answer", _by_labels(api, pods_of))
+    with pytest.raises(TimeoutExpired) as caught:
+        follow(cluster, [catalog, backend], Deadline(1.5), silent)
+    assert "catalog 0 of 1 ready, backend 0 of 1 ready; CrashLoopBackOff (exited with 3" in caught.value.message
+    assert caught.value.hint == "the log tells why: kubectl --context fake logs -n lake statefulset/backend"
+
+    _workload(api, "StatefulSet", "catalog", updatedReplicas=1, readyReplicas=1)
+    with pytest.raises(RolloutFailed, match="backend does not start: CrashLoopBackOff"):
+        follow(cluster, [catalog, backend], Deadline(10), silent)
+    assert {"app=catalog", "app=backend"} <= set(looked)
+
+
+def _by_labels(api: FakeApi, pods: Callable[[str], Answer]) -> Callable[[Request], Answer]:
+    plain = api.answer
+
+    def answer(request: Request) -> Answer:
+        found = plain(request)
+        return pods(request.query.get("labelSelector", "")) if request.path.endswith("/lake/pods") else found
+
+    return answer
 
 
 # --- what is in a namespace

@@ -125,6 +125,68 @@ def test_a_rollout_is_counted_as_kubectl_counts_it(found: dict[str, Any], expect
     assert progress(found) == expected
 
 
+@pytest.mark.parametrize(
+    ("kind", "spec", "status", "expected"),
+    [
+        ("StatefulSet", {"replicas": 2}, {"updatedReplicas": 2, "readyReplicas": 2}, Progress(2, 2, True)),
+        ("StatefulSet", {"replicas": 2}, {"updatedReplicas": 1, "readyReplicas": 2}, Progress(1, 2, False)),
+        ("StatefulSet", {"replicas": 2}, {"updatedReplicas": 2, "readyReplicas": 1}, Progress(1, 2, False)),
+        ("StatefulSet", {}, {}, Progress(0, 1, False)),
+        ("StatefulSet", {"replicas": 0}, {}, Progress(0, 0, True)),
+        (
+            "StatefulSet",
+            {"replicas": 3, "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}},
+            {"updatedReplicas": 1, "readyReplicas": 3},
+            Progress(3, 3, True),
+        ),
+        (
+            "StatefulSet",
+            {"replicas": 1, "updateStrategy": {"type": "OnDelete"}},
+            {"updatedReplicas": 0, "readyReplicas": 1},
+            Progress(1, 1, True),
+        ),
+        (
+            "DaemonSet",
+            {},
+            {"desiredNumberScheduled": 2, "updatedNumberScheduled": 2, "numberAvailable": 2},
+            Progress(2, 2, True),
+        ),
+        (
+            "DaemonSet",
+            {},
+            {"desiredNumberScheduled": 2, "updatedNumberScheduled": 1, "numberAvailable": 2},
+            Progress(1, 2, False),
+        ),
+        (
+            "DaemonSet",
+            {"updateStrategy": {"type": "OnDelete"}},
+            {"desiredNumberScheduled": 1, "numberAvailable": 1},
+            Progress(1, 1, True),
+        ),
+        ("Job", {"completions": 2}, {"succeeded": 1}, Progress(1, 2, False)),
+        (
+            "Job",
+            {},
+            {"succeeded": 1, "conditions": [{"type": "Complete", "status": "True"}]},
+            Progress(1, 1, True),
+        ),
+        ("Job", {"suspend": True}, {}, Progress(0, 1, True)),
+    ],
+)
+def test_other_kinds_are_counted_too(
+    kind: str, spec: dict[str, Any], status: dict[str, Any], expected: Progress
+) -> None:
+    found = {
+        "metadata": {"name": "x", "generation": 2},
+        "spec": spec,
+        "status": status | {"observedGeneration": 2},
+    }
+    assert progress(found, kind) == expected
+    if kind != "Job":
+        stale = found | {"status": status | {"observedGeneration": 1}}
+        assert not progress(stale, kind).complete
+
+
 def test_a_deployment_without_status_has_just_been_made() -> None:
     found = deployment()
     del found["status"]

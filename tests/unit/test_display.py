@@ -243,7 +243,7 @@ def test_changes_are_shown_object_by_object() -> None:
             "localhost:5050",
             "kind-team",
             False,
-            ["dlr destroy-kind --name team\n", "--context kind-team --registry localhost:5050\n"],
+            ["dlr destroy-kind --name team\n", "dlr registry-status --context kind-team\n"],
             [],
         ),
     ],

@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from ducklake_registry.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-Baseline = Mapping[str, Mapping[str, float]]
-"""For the path of each check that measures: its numbers by their names."""
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What an earlier run measured: for the path of each check its numbers by their names.
+
+    `started` is when that was, as RFC 3339; None for no such run.
+    """
+
+    started: str | None = None
+    measured: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Baseline:
+        """Read the document of a run. Raises ValueError, TypeError, LookupError, AttributeError."""
+        measured = {
+            f"{each['category']}/{each['name']}": {name: float(value) for name, value in each["measured"].items()}
+            for each in document["results"]
+        }
+        return cls(str(document["started"]), measured)
 
 
 def read_baseline(file: Path | None) -> Baseline:
     """Read what `dlr test-registry -o json` wrote; nothing for no file. Raises UsageError."""
     if file is None:
-        return {}
+        return Baseline()
     try:
-        results = json.loads(file.read_text("utf-8"))["results"]
-        return {
-            f"{each['category']}/{each['name']}": {
-                str(name): float(value) for name, value in each["measured"].items()
-            }
-            for each in results
-        }
+        return Baseline.of(json.loads(file.read_text("utf-8")))
     except OSError as error:
         raise UsageError(f"cannot read {file}: {error.strerror}") from error
     except (ValueError, TypeError, LookupError, AttributeError) as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -39,10 +39,14 @@ class NotSupported(DlrError):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a check has seen; `measured` are numbers to compare from run to run, in seconds or bytes a second."""
+    """What a check has seen; `measured` are numbers to compare from run to run, in seconds or bytes a second.
+
+    `samples` are the seconds of the single requests that the numbers were taken from, in the order of asking.
+    """
 
     text: str
     measured: Mapping[str, float] = field(default_factory=dict)
+    samples: tuple[float, ...] = ()
 
 
 class OverLimit(CheckFailed):
@@ -50,7 +54,7 @@ class OverLimit(CheckFailed):
 
     def __init__(self, message: str, evidence: Evidence) -> None:
         super().__init__(message)
-        self.evidence = Evidence(f"{message}: {evidence.text}", evidence.measured)
+        self.evidence = replace(evidence, text=f"{message}: {evidence.text}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,12 @@ class Check:
     category: Category
     name: str
     run: Callable[[Context], Evidence]
+
+    @property
+    def about(self) -> str:
+        """What has to be so, in a sentence."""
+        said = getattr(self.run, "func", self.run).__doc__ or ""
+        return " ".join(said.partition(" Source:")[0].split())
 
     @property
     def path(self) -> str:

@@ -45,6 +45,10 @@ class Cleanup:
         """Remember how to remove something, and who is asked for it: who does not answer is asked only once."""
         self._removals.append(_Removal(what, place, remove))
 
+    def forget_last(self) -> None:
+        """Remove nothing for what was put here last: it could not be made."""
+        self._removals.pop()
+
     def unwind(self) -> None:
         """Remove everything; one that cannot be removed does not keep the others, nor does one Ctrl-C more."""
         interrupted: KeyboardInterrupt | None = None

@@ -142,16 +142,17 @@ def index(text: str) -> GeneratedIndex:
 
 def attachment(subject: Descriptor, text: str) -> GeneratedImage:
     """Make an artifact that refers to an image ("Guidelines for Artifact Usage" of the image specification)."""
-    empty, note = b"{}", text.encode()
+    # Its config is not the empty one of the specification: what two runs share, one could take from the other.
+    config, note = json.dumps({"about": text}).encode(), text.encode()
     document = {
         "schemaVersion": 2,
         "mediaType": media_types.OCI_MANIFEST,
         "artifactType": "application/vnd.dlr.acceptance",
-        "config": Descriptor.of(empty, media_types.OCI_EMPTY).to_json(),
+        "config": Descriptor.of(config, "application/vnd.dlr.acceptance.config.v1+json").to_json(),
         "layers": [Descriptor.of(note, "text/plain").to_json()],
         "subject": Descriptor(subject.media_type, subject.digest, subject.size).to_json(),
     }
-    return GeneratedImage(_manifest(document), (empty, note), AMD64)
+    return GeneratedImage(_manifest(document), (config, note), AMD64)
 
 
 def _manifest(document: dict[str, object]) -> Manifest:

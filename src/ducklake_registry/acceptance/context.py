@@ -70,6 +70,11 @@ class Context:
         """The registry's name, as it is in names of images."""
         return self.client.endpoint.name
 
+    @property
+    def remover(self) -> RegistryClient:
+        """The client that removes: a patient one, until something could not be removed all the same."""
+        return self.client if self.cleanup.left_behind else self.patient
+
     def repository(self, name: str) -> str:
         """Return the name of a repository that is the test's own."""
         return f"{FOLDER}/{name}"
@@ -125,12 +130,12 @@ class Context:
     def put(self, repository: str, manifest: Manifest | Index, tag: str | None = None) -> None:
         """Put a manifest into a repository of the test until the end of the run."""
         what = f"{repository}@{manifest.digest}"
-        self.cleanup.add(what, lambda: self.patient.delete_manifest(repository, manifest.digest))
+        self.cleanup.add(what, lambda: self.remover.delete_manifest(repository, manifest.digest))
         self.client.put_manifest(repository, tag, manifest)
 
     def will_have_blob(self, repository: str, digest: Digest) -> None:
         """See to it that a blob, however it gets there, is gone from a repository after the run."""
-        self.cleanup.add(f"{repository}@{digest}", lambda: self.patient.delete_blob(repository, digest))
+        self.cleanup.add(f"{repository}@{digest}", lambda: self.remover.delete_blob(repository, digest))
 
 
 @contextlib.contextmanager

@@ -87,8 +87,8 @@ def _stranger(context: Context) -> Answer:
 
 
 CHECKS = (
+    Check(Category.HEALTH, "tls", tls),  # first: without it there is no answer to anything
     Check(Category.HEALTH, "api", api),
-    Check(Category.HEALTH, "tls", tls),
     Check(Category.HEALTH, "login-asked", asks_for_login),
     Check(Category.HEALTH, "login-refused", refuses_wrong_login),
     Check(Category.HEALTH, "login-accepted", accepts_login),

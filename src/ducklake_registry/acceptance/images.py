@@ -148,7 +148,7 @@ def _blob(context: Context, repository: str, digest: Digest, wanted: bytes) -> N
 def _put_as_it_is(context: Context, repository: str, manifest: Manifest) -> None:
     """Put a manifest without the stand-in for the list of referrers that the client would make."""
     digest, path = manifest.digest, f"/v2/{repository}/manifests/{manifest.digest}"
-    context.cleanup.add(f"{repository}@{digest}", lambda: context.patient.delete_manifest(repository, digest))
+    context.cleanup.add(f"{repository}@{digest}", lambda: context.remover.delete_manifest(repository, digest))
     headers = {"Content-Type": manifest.media_type}
     scope = f"repository:{repository}:pull,push"
     answers.status(

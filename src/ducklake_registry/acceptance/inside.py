@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from ducklake_registry.cluster import kinds
 from ducklake_registry.cluster.diagnosis import hint_for, last_events, pod_trouble
 from ducklake_registry.cluster.workload import is_ready
 from ducklake_registry.engine import images
-from ducklake_registry.errors import TimeoutExpired
+from ducklake_registry.errors import AccessDenied, TimeoutExpired
 from ducklake_registry.oci import Manifest
 from ducklake_registry.reference import Reference, Repository, Tag
 from ducklake_registry.step import silent
@@ -22,13 +23,15 @@ if TYPE_CHECKING:
     from ducklake_registry.acceptance.content import GeneratedIndex
     from ducklake_registry.acceptance.context import Context
     from ducklake_registry.acceptance.site import Site
+    from ducklake_registry.cluster.kinds import Kind
     from ducklake_registry.engine.client import Engine
     from ducklake_registry.manifests import Object
 
 _POD_SECONDS = 90.0
 _MOST_NODES = 5
 _NOBODY = 65534
-_UNAUTHORIZED = 401
+_REMOVAL_SECONDS = 45.0
+_LABELS = {"app.kubernetes.io/name": "dlr-acceptance"}
 
 
 def engine(context: Context) -> Evidence:
@@ -60,8 +63,6 @@ def engine(context: Context) -> Evidence:
 def pod(context: Context) -> Evidence:
     """A pod on every node runs the image just pushed, which its containerd pulls."""
     site = context.needs_site()
-    if context.client.another(auth=None).ask("GET", "/v2/").status == _UNAUTHORIZED:
-        raise CheckSkipped("the registry wants a login, and the pod would bring none")
     repository, tag = context.repository("pod"), context.tag()
     generated = content.index(context.text("pod"))
     context.push_index(repository, generated, tag)
@@ -70,32 +71,80 @@ def pod(context: Context) -> Evidence:
     if not nodes:
         raise CheckFailed("no node of the cluster is ready")
     _forget_on_nodes(context, generated, repository)
-    pods = [_pod(context, number, str(node["metadata"]["name"]), reference) for number, node in enumerate(nodes)]
+    secret = _pull_secret(context, site)
+    pods = [
+        _pod(context, number, str(node["metadata"]["name"]), reference, secret)
+        for number, node in enumerate(nodes)
+    ]
     for each in pods:
-        name = each["metadata"]["name"]
-        context.cleanup.add(
-            f"pod {name}", partial(site.cluster.delete, kinds.POD, name, site.namespace), "cluster"
-        )
-        site.cluster.apply({**each, "metadata": {**each["metadata"], "namespace": site.namespace}})
+        _make(context, site, kinds.POD, each)
     for each in pods:
         _await_end(context, site, each)
-    return Evidence(f"{reference} ran on {len(pods)} of {len(nodes)} nodes and ended with status 0")
+    login = ", with a pull secret" if secret else ""
+    return Evidence(f"{reference} ran on {len(pods)} of {len(nodes)} nodes{login} and ended with status 0")
 
 
-def _pod(context: Context, number: int, node: str, reference: str) -> Object:
+def _pull_secret(context: Context, site: Site) -> str | None:
+    """Give the pods the login at hand, where the registry wants one; return the name of the secret.
+
+    It is in the registry's own namespace, and only until the end of the run. Raises CheckSkipped for a login that
+    no pod can be given. Source: "Pull an Image from a Private Registry" of the Kubernetes documentation.
+    """
+    context.client.ping()  # finds out whether somebody has to say who asks
+    login = context.client.credentials
+    if login is None:
+        return None
+    if not (login.username and login.password):
+        raise CheckSkipped("the login at hand is a token, and a pod's pull secret is a name and a password")
+    name = f"dlr-acceptance-{context.run}"
+    entry = {"username": login.username, "password": login.password}
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "labels": _LABELS},
+        "type": "kubernetes.io/dockerconfigjson",
+        "stringData": {".dockerconfigjson": json.dumps({"auths": {context.registry: entry}})},
+    }
+    _make(context, site, kinds.SECRET, secret)
+    return name
+
+
+def _make(context: Context, site: Site, kind: Kind, wanted: Object) -> None:
+    """Make an object in the registry's namespace until the end of the run; raises CheckSkipped if we may not."""
+    name = wanted["metadata"]["name"]
+    context.cleanup.add(f"{kind.name.lower()} {name}", partial(_unmake, site, kind, name), "cluster")
+    try:
+        site.cluster.apply({**wanted, "metadata": {**wanted["metadata"], "namespace": site.namespace}})
+    except AccessDenied as error:
+        context.cleanup.forget_last()
+        raise CheckSkipped(error.message, error.hint) from error
+
+
+def _unmake(site: Site, kind: Kind, name: str) -> None:
+    """Delete an object and wait until it is gone: until then a node may still pull an image for a pod."""
+    site.cluster.delete(kind, name, site.namespace)
+
+    def probe() -> bool | NotYet:
+        return site.cluster.get(kind, name, site.namespace) is None or NotYet("it is still there")
+
+    wait_for(f"the end of {name}", probe, Deadline(_REMOVAL_SECONDS))
+
+
+def _pod(context: Context, number: int, node: str, reference: str, secret: str | None) -> Object:
     """Return a pod that runs an image once on a node, within the "restricted" standard of pod security."""
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
             "name": f"dlr-acceptance-{context.run}-{number}",
-            "labels": {"app.kubernetes.io/name": "dlr-acceptance"},
+            "labels": _LABELS,
         },
         "spec": {
             "nodeName": node,
             "restartPolicy": "Never",
             "activeDeadlineSeconds": 300,
             "automountServiceAccountToken": False,
+            **({"imagePullSecrets": [{"name": secret}]} if secret else {}),
             "securityContext": {
                 "runAsNonRoot": True,
                 "runAsUser": _NOBODY,
@@ -177,5 +226,5 @@ def _removed_from(context: Context, docker: Engine, name: str) -> None:
 
 def _delete_tagged(context: Context, repository: str, tag: str) -> None:
     """Delete what a tag leads to: the engine decides about its digest."""
-    digest = context.patient.head_manifest(repository, tag).digest
-    context.patient.delete_manifest(repository, digest)
+    digest = context.remover.head_manifest(repository, tag).digest
+    context.remover.delete_manifest(repository, digest)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ducklake_registry.acceptance.check import Category
+    from ducklake_registry.acceptance.context import Limits
+    from ducklake_registry.acceptance.facts import Environment
 
 
 class Verdict(StrEnum):
@@ -26,7 +28,8 @@ class Verdict(StrEnum):
 class Result:
     """One check's verdict, its time in seconds and its evidence: what was seen, or why not.
 
-    `measured` is in seconds or in bytes a second; `before` are the same numbers of an earlier run.
+    `measured` is in seconds or in bytes a second; `before` are the same numbers of an earlier run. `samples` are
+    for plots, and too many for what machines read.
     """
 
     category: Category
@@ -37,34 +40,30 @@ class Result:
     hint: str | None = None
     measured: Mapping[str, float] = field(default_factory=dict)
     before: Mapping[str, float] = field(default_factory=dict)
+    samples: tuple[float, ...] = field(default=(), metadata={"plain": False})
 
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
     """All results of a run, in the order in which the checks were made.
 
-    `accepted` is that none failed and at least one passed. `left_behind` is what could not be removed again.
+    `accepted` is that none failed and at least one passed; `counts` is how many had which verdict. `left_behind`
+    is what could not be removed again. `baseline` is when the earlier run was made that this one is compared with.
     """
 
     registry: str
-    accepted: bool
+    accepted: bool = field(init=False)
     started: datetime
     seconds: float
-    counts: Mapping[str, int]
+    counts: Mapping[str, int] = field(init=False)
     results: tuple[Result, ...]
     left_behind: tuple[str, ...]
+    limits: Limits
+    baseline: str | None
+    environment: Environment
 
-    @classmethod
-    def of(
-        cls,
-        registry: str,
-        started: datetime,
-        seconds: float,
-        results: tuple[Result, ...],
-        left_behind: tuple[str, ...],
-    ) -> Acceptance:
-        """Count the verdicts."""
-        verdicts = [each.verdict for each in results]
-        counts = {str(verdict): verdicts.count(verdict) for verdict in Verdict}
+    def __post_init__(self) -> None:
+        verdicts = [each.verdict for each in self.results]
         accepted = Verdict.FAILED not in verdicts and Verdict.PASSED in verdicts
-        return cls(registry, accepted, started, seconds, counts, results, left_behind)
+        object.__setattr__(self, "accepted", accepted)
+        object.__setattr__(self, "counts", {str(each): verdicts.count(each) for each in Verdict})

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from ducklake_registry.acceptance.check import Category, CheckSkipped, NotSupported, OverLimit
+from ducklake_registry.acceptance.facts import look_around
 from ducklake_registry.acceptance.results import Acceptance, Result, Verdict
 from ducklake_registry.acceptance.site import find_site
 from ducklake_registry.errors import (
@@ -83,12 +84,16 @@ def accept(
             report(f"{number}/{len(checks)} {check.path}")
             results.append(making.make(check))
         report("removing what was made")
-    return Acceptance.of(
+        environment = look_around(context, results)
+    return Acceptance(
         context.registry,
         started,
         time.monotonic() - start,
         tuple(results),
         tuple(context.cleanup.left_behind),
+        context.limits,
+        baseline.started,
+        environment,
     )
 
 
@@ -128,6 +133,7 @@ class _Making:
             error.hint if error else None,
             evidence.measured if evidence else {},
             self._before(check) if evidence else {},
+            evidence.samples if evidence else (),
         )
 
     def _judge(self, check: Check) -> tuple[Verdict, Evidence | None, DlrError | None]:
@@ -162,7 +168,7 @@ class _Making:
             return  # it does answer
 
     def _before(self, check: Check) -> Mapping[str, float]:
-        return self.baseline.get(check.path, {})
+        return self.baseline.measured.get(check.path, {})
 
 
 def _sentence(error: DlrError | None) -> str:

@@ -10,6 +10,7 @@ import yaml
 from ducklake_registry.acceptance.check import CheckFailed, CheckSkipped
 from ducklake_registry.cluster import kinds
 from ducklake_registry.cluster.execute import execute
+from ducklake_registry.cluster.hosting import published
 from ducklake_registry.cluster.workload import is_ready, newest_pods
 from ducklake_registry.errors import ClusterError, DlrError
 from ducklake_registry.manifests import names
@@ -59,12 +60,6 @@ class Site:
         text = (found or {}).get("data", {}).get("config.yml", "")
         return bool((yaml.safe_load(text) or {}).get("auth"))
 
-    def published(self) -> str:
-        """Return where the cluster says that its registry is (KEP-1755), or ""."""
-        found = self.cluster.get(kinds.CONFIG_MAP, "local-registry-hosting", "kube-public")
-        text = (found or {}).get("data", {}).get("localRegistryHosting.v1", "")
-        return str((yaml.safe_load(text) or {}).get("host", ""))
-
 
 def find_site(cluster: Cluster, namespace: str, context: Context, *, may_push: bool) -> Site:
     """Return where the registry under test runs.
@@ -78,7 +73,7 @@ def find_site(cluster: Cluster, namespace: str, context: Context, *, may_push: b
         where = f"namespace {namespace} of context {cluster.context}"
         if site.deployment() is None:
             raise CheckSkipped(f"there is no registry in {where}")
-        if site.published() == context.registry or (may_push and _arrives(site, context)):
+        if published(cluster) == context.registry or (may_push and _arrives(site, context)):
             return site
     except ClusterError as error:
         raise CheckSkipped(f"no cluster: {error.message}") from error

@@ -10,24 +10,20 @@ from typing import Annotated
 
 import typer
 
-from ducklake_registry.acceptance.check import Category
 from ducklake_registry.display.output import ListFormat, OutputFormat
 from ducklake_registry.errors import UsageError
 from ducklake_registry.oci import descriptor
 from ducklake_registry.settings import parse_duration
 
 
-def _duration(value: str | float) -> float:
+def duration(value: str | float) -> float:
+    """Read a duration; what is none is the option's fault."""
     with _naming_the_option():
         return parse_duration(value)
 
 
-def _short_duration(value: str | float) -> float:
-    text = str(value)
-    return _duration(text.removesuffix("ms")) / 1000 if text.endswith("ms") else _duration(text)
-
-
-def _quantity(value: str) -> str:
+def quantity(value: str) -> str:
+    """Let a quantity pass; what is none is the option's fault."""
     from ducklake_registry.manifests.quantity import parse_quantity
 
     with _naming_the_option():
@@ -86,6 +82,15 @@ Namespace = Annotated[
 Registry = Annotated[
     str, typer.Option(envvar="DLR_REGISTRY", metavar="HOST[:PORT]", help="Registry, from where you stand.")
 ]
+RegistryIfAny = Annotated[
+    str | None,
+    typer.Option(
+        "--registry",
+        envvar="DLR_REGISTRY",
+        metavar="HOST[:PORT]",
+        help="Registry, from where you stand. Default: where the cluster says it is, else localhost:5000.",
+    ),
+]
 Username = Annotated[
     str | None,
     typer.Option(
@@ -123,7 +128,7 @@ Timeout = Annotated[
     typer.Option(
         envvar="DLR_TIMEOUT",
         metavar="DURATION",
-        parser=_duration,
+        parser=duration,
         show_default="5m",
         help='Limit of all waiting, like "90s".',
     ),
@@ -138,52 +143,6 @@ Verbose = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", envvar="DLR_QUIET", help="Tell nothing but errors.")]
 Output = Annotated[
     OutputFormat, typer.Option("--output", "-o", envvar="DLR_OUTPUT", help="For people, or for machines.")
-]
-Categories = Annotated[
-    list[Category] | None,
-    typer.Option(
-        "--category",
-        envvar="DLR_CATEGORY",
-        metavar="CATEGORY",
-        help=f"Make only the checks of this category ({', '.join(Category)}); repeatable.",
-    ),
-]
-Exclude = Annotated[
-    list[str] | None,
-    typer.Option(
-        envvar="DLR_EXCLUDE",
-        metavar="CHECK",
-        help='Leave out a category or a check, like "tags/pages" or "performance/ping-*"; repeatable.',
-    ),
-]
-Disruptive = Annotated[
-    bool, typer.Option("--disruptive", envvar="DLR_DISRUPTIVE", help="Replace the registry's pod, as a check.")
-]
-MaxP95 = Annotated[
-    float | None,
-    typer.Option(
-        "--max-p95",
-        envvar="DLR_MAX_P95",
-        metavar="DURATION",
-        parser=_short_duration,
-        help='Fail when 95 of 100 answers take longer, like "50ms".',
-    ),
-]
-MinThroughput = Annotated[
-    str | None,
-    typer.Option(
-        envvar="DLR_MIN_THROUGHPUT",
-        metavar="QUANTITY",
-        parser=_quantity,
-        help='Fail when fewer bytes go up or down in a second, like "50Mi".',
-    ),
-]
-Baseline = Annotated[
-    Path | None,
-    typer.Option(envvar="DLR_BASELINE", metavar="FILE", help="Show the change since an earlier run's -o json."),
-]
-Junit = Annotated[
-    Path | None, typer.Option(envvar="DLR_JUNIT", metavar="FILE", help="Write the results for CI systems too.")
 ]
 ListOutput = Annotated[
     ListFormat,
@@ -205,7 +164,7 @@ StorageSize = Annotated[
     typer.Option(
         envvar="DLR_STORAGE_SIZE",
         metavar="QUANTITY",
-        parser=_quantity,
+        parser=quantity,
         help="Size of the volume, 10Gi by default.",
     ),
 ]
@@ -221,13 +180,11 @@ NodePort = Annotated[
 ]
 Memory = Annotated[
     str | None,
-    typer.Option(
-        envvar="DLR_MEMORY", metavar="QUANTITY", parser=_quantity, help="Memory limit, 512Mi by default."
-    ),
+    typer.Option(envvar="DLR_MEMORY", metavar="QUANTITY", parser=quantity, help="Memory limit, 512Mi by default."),
 ]
 Cpu = Annotated[
     str | None,
-    typer.Option(envvar="DLR_CPU", metavar="QUANTITY", parser=_quantity, help="Processor limit, 500m by default."),
+    typer.Option(envvar="DLR_CPU", metavar="QUANTITY", parser=quantity, help="Processor limit, 500m by default."),
 ]
 ConfigFile = Annotated[
     Path | None,

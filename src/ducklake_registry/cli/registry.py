@@ -7,13 +7,10 @@ from typing import Annotated
 import typer
 
 from ducklake_registry.cli import options
-from ducklake_registry.cli.connection import Connection, connected
+from ducklake_registry.cli.acceptance import test_registry
 from ducklake_registry.display.output import OutputFormat
 
 PANEL = "Registry"
-
-ANSWER_SECONDS = 30.0
-"""How long the registry may take for one answer while it is tested."""
 
 
 def register(app: typer.Typer) -> None:
@@ -110,7 +107,7 @@ def clean_registry(
 
 
 def registry_status(
-    registry: options.Registry = "localhost:5000",
+    registry: options.RegistryIfAny = None,
     namespace: options.Namespace = "storage",
     context: options.Context = None,
     kubeconfig: options.KubeconfigFiles = None,
@@ -121,7 +118,7 @@ def registry_status(
 
     The exit code is 1 when it is not, and the last line says what to do.
 
-    Example: dlr registry-status --registry localhost:5000
+    Example: dlr registry-status --watch
     """
     from functools import partial
 
@@ -139,60 +136,6 @@ def registry_status(
         watching(looking, output, picture)
     emit(found := looking(), output, picture)
     if not found.healthy:
-        raise typer.Exit(1)
-
-
-@connected
-def test_registry(
-    connection: Connection,
-    category: options.Categories = None,
-    exclude: options.Exclude = None,
-    disruptive: options.Disruptive = False,
-    max_p95: options.MaxP95 = None,
-    min_throughput: options.MinThroughput = None,
-    baseline: options.Baseline = None,
-    junit: options.Junit = None,
-    namespace: options.Namespace = "storage",
-    context: options.Context = None,
-    kubeconfig: options.KubeconfigFiles = None,
-    output: options.Output = OutputFormat.TABLE,
-    verbose: options.Verbose = False,
-    quiet: options.Quiet = False,
-) -> None:
-    """Prove that a registry works, check by check.
-
-    It uses images of its own making and removes them again; the exit code is 1 when a check fails.
-
-    All that it puts into the registry, the cluster and the engine is removed again.
-
-    Example: dlr test-registry --exclude performance --junit results.xml
-    """
-    from ducklake_registry.acceptance.baseline import read_baseline
-    from ducklake_registry.acceptance.checks import CHECKS
-    from ducklake_registry.acceptance.context import Limits, working_with
-    from ducklake_registry.acceptance.runner import Surroundings, accept, select
-    from ducklake_registry.cluster.client import Cluster
-    from ducklake_registry.cluster.kubeconfig import Kubeconfig
-    from ducklake_registry.display.acceptance import acceptance_picture, heard, tally
-    from ducklake_registry.display.junit import write_junit
-    from ducklake_registry.display.output import emit
-    from ducklake_registry.display.terminal import Terminal
-    from ducklake_registry.engine.client import Engine
-    from ducklake_registry.waiting import Deadline
-
-    terminal, limits = Terminal(verbose=verbose, quiet=quiet), Limits.of(max_p95, min_throughput)
-    checks, before = select(CHECKS, category or (), exclude or ()), read_baseline(baseline)
-    around = Surroundings(Cluster(context, Kubeconfig.parse(kubeconfig)), namespace, Engine())
-    client = connection.client(
-        timeout=min(connection.timeout, ANSWER_SECONDS), observe=lambda each: terminal.detail(heard(each))
-    )
-    with working_with(client, Deadline(connection.timeout), limits, disruptive=disruptive) as test:
-        title = f"Test {connection.registry}"
-        found = terminal.follow(title, lambda report: accept(checks, test, around, before, report), tally)
-    emit(found, output, acceptance_picture)
-    if junit:
-        write_junit(found, junit)
-    if not found.accepted:
         raise typer.Exit(1)
 
 

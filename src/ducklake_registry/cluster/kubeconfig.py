@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from ducklake_registry.errors import ClusterError, ClusterUnreachable, UsageError
+from ducklake_registry.replacing import FOR_ME, Replacement
 from ducklake_registry.waiting import Deadline, NotYet, wait_for
 
 if TYPE_CHECKING:
@@ -166,27 +165,8 @@ def _changing(path: Path) -> Iterator[None]:
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    """Replace the file in one go, so that a reader sees the old one or the new one.
-
-    A link stays a link, and the file stays its owner's, with the rights that it had.
-    """
-    target = path.resolve()
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            if target.exists():
-                _take_after(file.fileno(), target.stat())
-            yaml.safe_dump(content, file, sort_keys=False)
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _take_after(descriptor: int, other: os.stat_result) -> None:
-    with contextlib.suppress(PermissionError):  # `sudo dlr` in a user's home can, and others need not
-        os.fchown(descriptor, other.st_uid, other.st_gid)
-    os.fchmod(descriptor, stat.S_IMODE(other.st_mode))
+    with Replacement.of(path, FOR_ME) as file:
+        file.keep(yaml.safe_dump(content, sort_keys=False, encoding="utf-8"))
 
 
 def _no_kubeconfig(path: Path) -> ClusterUnreachable:

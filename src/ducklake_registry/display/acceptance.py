@@ -38,7 +38,7 @@ def acceptance_picture(found: Acceptance) -> Group:
     width = max(len(each.name) for each in found.results)
     for category, results in groupby(found.results, key=lambda each: each.category):
         parts += [Text(""), Text(category.capitalize(), "bold"), _results(results, width)]
-    return Group(*parts[1:], *_left_behind(found), Text(""), _verdict(found))
+    return Group(*parts[1:], *_left_behind(found), Text(""), *_software(found), _verdict(found))
 
 
 def tally(found: Acceptance) -> str:
@@ -94,6 +94,11 @@ def _left_behind(found: Acceptance) -> list[RenderableType]:
     more = [f"and {len(left) - _SHOWN_LEFT} more"] if len(left) > _SHOWN_LEFT else []
     lines = [Text(f"  {each}", "yellow") for each in (*left[:_SHOWN_LEFT], *more)]
     return [Text(""), Text("Not removed", "bold"), *lines]
+
+
+def _software(found: Acceptance) -> list[RenderableType]:
+    software = found.environment.software
+    return [Text(f"{found.registry} is {software}", "dim")] if software else []
 
 
 def _verdict(found: Acceptance) -> Text:

@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ducklake_registry.display.sizes import spoken_size
+from ducklake_registry.printable import printable
 from ducklake_registry.reports.images import ImageEntry
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ def write_list(entries: Sequence[Entry], totals: Totals, *, details: bool, whole
     `details` tells that they were asked for, `whole` wants digests whole, and all platforms.
     """
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _ANY_WIDTH
-    sys.stdout.writelines(f"{line}\n" for line in lines(entries, width, details=details, whole=whole))
+    shown = lines(entries, width, details=details, whole=whole)
+    sys.stdout.writelines(f"{printable(line)}\n" for line in shown)
     sys.stdout.write(f"{summary(totals, details=details)}\n")
 
 

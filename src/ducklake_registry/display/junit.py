@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from ducklake_registry.acceptance.results import Verdict
-from ducklake_registry.errors import UsageError
+from ducklake_registry.display.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from ducklake_registry.acceptance.results import Acceptance, Result
 
 
-def write_junit(found: Acceptance, file: Path) -> None:
-    """Write a suite for each category and a case for each check; raises UsageError if the file cannot be.
+def junit_document(found: Acceptance) -> bytes:
+    """Return a suite for each category with a case for each check.
 
     Source: the schema "jenkins-junit.xsd" of the xUnit plugin. It knows no verdict but passed, failed and
     skipped: what is unsupported is skipped, with that word in its message.
@@ -30,10 +29,8 @@ def write_junit(found: Acceptance, file: Path) -> None:
         for each in group:
             _case(suite, each)
     ET.indent(root)
-    try:
-        ET.ElementTree(root).write(file, encoding="utf-8", xml_declaration=True)
-    except OSError as error:
-        raise UsageError(f"cannot write {file}: {error.strerror}") from error
+    document: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return document + b"\n"
 
 
 def _case(suite: ET.Element, result: Result) -> None:
@@ -41,14 +38,14 @@ def _case(suite: ET.Element, result: Result) -> None:
     case = ET.SubElement(suite, "testcase", classname=name, name=result.name, time=f"{result.seconds:.3f}")
     match result.verdict:
         case Verdict.PASSED:
-            ET.SubElement(case, "system-out").text = _text(result.evidence)
+            ET.SubElement(case, "system-out").text = printable(result.evidence)
         case Verdict.FAILED:
-            failure = ET.SubElement(case, "failure", message=_text(result.evidence))
-            failure.text = _text(result.hint or "")
+            failure = ET.SubElement(case, "failure", message=printable(result.evidence))
+            failure.text = printable(result.hint or "")
         case Verdict.SKIPPED:
-            ET.SubElement(case, "skipped", message=_text(result.evidence))
+            ET.SubElement(case, "skipped", message=printable(result.evidence))
         case Verdict.UNSUPPORTED:
-            ET.SubElement(case, "skipped", message=_text(f"unsupported: {result.evidence}"))
+            ET.SubElement(case, "skipped", message=printable(f"unsupported: {result.evidence}"))
 
 
 def _counts(results: Sequence[Result]) -> dict[str, str]:
@@ -60,10 +57,3 @@ def _counts(results: Sequence[Result]) -> dict[str, str]:
         "skipped": str(verdicts.count(Verdict.SKIPPED) + verdicts.count(Verdict.UNSUPPORTED)),
         "time": f"{sum(each.seconds for each in results):.3f}",
     }
-
-
-def _text(text: str) -> str:
-    """Leave out what XML cannot carry; a registry may have answered anything."""
-    return "".join(
-        each for each in text if each in "\t\n\r" or " " <= each <= "\ud7ff" or "\ue000" <= each <= "\ufffd"
-    )

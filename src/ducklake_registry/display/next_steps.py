@@ -27,7 +27,7 @@ def after_deploy_kind(address: str, context: str, images: Sequence[str], *, is_d
     )
     rows = (
         *(own if images else others),
-        ("see how the registry is", f"dlr registry-status{choice}{registry}"),
+        ("see how the registry is", f"dlr registry-status{choice}"),
         ("take it all away", destroy),
     )
     picture = Text("\n")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import sys
 import time
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from ducklake_registry.printable import printable_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _FLUSH_SECONDS = 0.1
+# JSON's own writer leaves these as they are: terminals obey some, and no stream takes the others.
+_TO_ESCAPE = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 R = TypeVar("R", bound="DataclassInstance")
 
@@ -47,7 +52,7 @@ def emit(result: R, form: OutputFormat, picture: Callable[[R], RenderableType]) 
     if form is OutputFormat.TABLE:
         from ducklake_registry.display.terminal import stdout
 
-        shown = picture(result)
+        shown = picture(printable_data(result))
         stdout().print(shown, soft_wrap=True if isinstance(shown, str) else None, markup=False)
     else:
         write_plain(plain(result), form)
@@ -57,7 +62,7 @@ def write_json_lines(values: Iterable[Any]) -> None:
     """Write plain data to stdout, each value as a line of JSON, seen by its reader within a moment."""
     seen = time.monotonic()
     for value in values:
-        sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+        sys.stdout.write(_json(value))
         if (now := time.monotonic()) - seen > _FLUSH_SECONDS:
             sys.stdout.flush()
             seen = now
@@ -74,19 +79,30 @@ def write_lines(lines: Iterable[bytes]) -> None:
 def write_plain(value: Any, form: OutputFormat) -> None:
     """Write plain data to stdout as JSON or YAML."""
     if form is OutputFormat.JSON:
-        text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+        text = _json(value, indent=2)
     else:
         import yaml
 
         text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
+        if _TO_ESCAPE.search(text):
+            text = yaml.safe_dump(value, sort_keys=False)
     sys.stdout.write(text)
     sys.stdout.flush()
 
 
+def _json(value: Any, indent: int | None = None) -> str:
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return _TO_ESCAPE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
+
+
 def plain(value: Any) -> Any:
-    """Return data as JSON and YAML know it: dictionaries, lists, text and numbers."""
+    """Return data as JSON and YAML know it: dictionaries, lists, text and numbers.
+
+    A field whose metadata says `plain` False is left out.
+    """
     if dataclasses.is_dataclass(value):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        shown = (each.name for each in dataclasses.fields(value) if each.metadata.get("plain", True))
+        return {name: plain(getattr(value, name)) for name in shown}
     if isinstance(value, dict):
         return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

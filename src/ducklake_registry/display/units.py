@@ -22,8 +22,10 @@ def size(count: float) -> str:
 
 
 def milliseconds(seconds: float) -> str:
-    """Return a short time: "4 ms", "0.4 ms"."""
-    return f"{seconds * 1000:.1f} ms" if seconds < 0.01 else f"{seconds * 1000:.0f} ms"  # noqa: PLR2004
+    """Return a short time in two figures or more: "0.42 ms", "4.2 ms", "42 ms", "4,200 ms"."""
+    value = seconds * 1000
+    digits = 0 if value >= 10 else 1 if value >= 1 else 2  # noqa: PLR2004
+    return f"{value:,.{digits}f}".removesuffix(".0") + " ms"
 
 
 def age(since: datetime, now: datetime) -> str:

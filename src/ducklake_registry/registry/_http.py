@@ -264,7 +264,8 @@ class _Transport(httpx.BaseTransport):
         exchange = self._connections.send(_origin(request.url), outgoing, request.extensions["seconds"])
         return httpx.Response(
             exchange.status,
-            headers=exchange.headers,
+            # As bytes: httpx takes text for ASCII.
+            headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in exchange.headers],
             stream=_Body(exchange),
             extensions={"exchange": exchange},
         )

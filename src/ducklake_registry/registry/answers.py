@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _QUOTED_CHARACTERS = 200
 _SERVER_ERRORS = 500
+_MOST_DIGITS = 18
 
 _NOT_DONE = {"UNSUPPORTED", "PAGINATION_NUMBER_INVALID"}
 _HINTS = {
@@ -63,6 +64,10 @@ class Answer:
         """Return a header's value, "" without one; fields of the same name are joined by commas."""
         return self.headers.get(name.lower(), "")
 
+    def number(self, name: str) -> int | None:
+        """Return a header's value as a whole number; None where it is missing or anything else."""
+        return whole_number(self.header(name))
+
     @property
     def ok(self) -> bool:
         """Whether the registry did what it was asked for."""
@@ -85,6 +90,13 @@ class Answer:
     def objects(self, key: str) -> list[JsonObject]:
         """Read a list of objects out of the body."""
         return json_fields.objects(self.json(), key)
+
+
+def whole_number(text: str) -> int | None:
+    """Read digits as a number that fits into 64 bits; None for anything else (RFC 9110, section 8.6)."""
+    if not (text.isascii() and text.isdigit()) or len(text) > _MOST_DIGITS:
+        return None
+    return int(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,10 @@ class Blobs(Verbs):
     def head_blob(self, repository: str, digest: str) -> Descriptor:
         """Ask for a blob's size without its content. Raises NotFound."""
         call = self._calls.blob("HEAD", repository, digest)
-        length = self._session.send(call).header("content-length")
-        if not length.isdigit():
+        length = self._session.send(call).number("content-length")
+        if length is None:
             raise InvalidAnswer(f"{call.subject}: the registry does not tell its size")
-        return Descriptor(media_types.OCTET_STREAM, Digest(digest), int(length))
+        return Descriptor(media_types.OCTET_STREAM, Digest(digest), length)
 
     def blob(
         self, repository: str, blob: Descriptor | str, *, offset: int = 0, hasher: Hash | None = None
@@ -64,10 +64,13 @@ class Blobs(Verbs):
         upload = self._upload(repository, content, digest, chunk, progress)
         if has_blob(self._session, upload.repository, upload.digest, upload.subject):
             return Uploaded.FOUND
-        if mounted := upload.start(mount_from):
-            return mounted
-        upload.run()
-        return Uploaded.SENT
+        return upload.start(mount_from) or upload.run_or_cancel()
+
+    def send_blob(self, repository: str, content: Content, digest: str) -> None:
+        """Send a blob whether or not it is there: for those who measure. Raises DigestMismatch."""
+        upload = self._upload(repository, content, digest, None, lambda _: None)
+        upload.start()
+        upload.run_or_cancel()
 
     def mount_blob(self, repository: str, digest: str, source: str) -> None:
         """Put a blob into a repository that another one of the same registry has.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ducklake_registry.registry.answers import Answer
     from ducklake_registry.registry.connections import Exchange
 
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]+/(?:[0-9]+|\*)")
 
 
 class BlobReader:
@@ -149,10 +149,10 @@ class BlobReader:
         return self.offset
 
     def _check_size(self, answer: Answer, starts_at: int) -> None:
-        length = answer.header("content-length")
-        if not length.isdigit():
+        length = answer.number("content-length")
+        if length is None:
             return
-        size = starts_at + int(length)
+        size = starts_at + length
         if self.size is not None and size != self.size:
             raise DigestMismatch(
                 f"{self._call.subject} should be {self.size:,} bytes large, but the registry has {size:,}"

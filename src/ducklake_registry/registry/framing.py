@@ -9,7 +9,7 @@ from __future__ import annotations
 import string
 from http import HTTPStatus
 
-from ducklake_registry.registry.answers import Answer
+from ducklake_registry.registry.answers import Answer, whole_number
 
 _LONGEST_HEAD = 64 * 1024
 _BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
@@ -41,7 +41,8 @@ def may_go_on(answer: Answer) -> bool:
 def _head(head: str) -> tuple[int, dict[str, str]]:
     line, *fields = head.split("\r\n")
     code = line[9:12]
-    if not (line.startswith(_VERSION) and code.isdigit() and int(code) >= HTTPStatus.OK):
+    status = whole_number(code)
+    if not line.startswith(_VERSION) or status is None or status < HTTPStatus.OK:
         raise Malformed(line)
     headers: dict[str, str] = {}
     for each in fields:
@@ -51,7 +52,7 @@ def _head(head: str) -> tuple[int, dict[str, str]]:
             raise Malformed(each)
         value = value.strip()
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return int(code), headers
+    return status, headers
 
 
 def _body(received: bytearray, start: int, headers: dict[str, str]) -> bytes | None:
@@ -60,10 +61,10 @@ def _body(received: bytearray, start: int, headers: dict[str, str]) -> bytes | N
             raise Malformed("an unusual transfer coding")
         # Whatever its trailers, it ends so; before, it is not worth another look.
         return _unchunked(received, start) if received.endswith(b"\r\n\r\n") else None
-    length = headers.get("content-length", "")
-    if not (length.isascii() and length.isdigit()):
+    length = whole_number(headers.get("content-length", ""))
+    if length is None:
         raise Malformed("no length")
-    end = start + int(length)
+    end = start + length
     if len(received) > end:
         raise Malformed("more than was asked for")
     return bytes(received[start:]) if len(received) == end else None

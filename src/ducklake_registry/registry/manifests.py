@@ -37,11 +37,11 @@ class Manifests(Verbs):
         """Ask for a manifest's type, digest and size without its content. Raises NotFound."""
         call = self._calls.manifest("HEAD", repository, reference)
         answer = self._session.send(call)
-        digest, length = answer.header("docker-content-digest"), answer.header("content-length")
-        if not digest or not length.isdigit():
+        digest, length = answer.header("docker-content-digest"), answer.number("content-length")
+        if not digest or length is None:
             return self.manifest(repository, reference).descriptor
         media_type = media_types.bare(answer.header("content-type"))
-        return Descriptor(media_type, _digest(digest, call.subject), int(length))
+        return Descriptor(media_type, _digest(digest, call.subject), length)
 
     def manifest(self, repository: str, reference: str) -> Manifest | Index:
         """Get a manifest or an index by tag or digest, verified. Raises NotFound, DigestMismatch."""

@@ -7,6 +7,7 @@ and tells how much that was.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -33,7 +34,7 @@ Progress = Callable[[int], None]
 _AT_ONCE = 1024 * 1024
 # Cancelling is a courtesy; distribution's releases before 3 refuse it to those who may not delete.
 _ANY_REFUSAL = range(400, 600)
-_RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
+_RANGE = re.compile(r"(?:bytes=)?0-([0-9]{1,18})")
 
 
 class Uploaded(StrEnum):
@@ -103,9 +104,8 @@ class Upload:
         if answer.status == HTTPStatus.CREATED:
             return Uploaded.MOUNTED
         self._go_on_at(answer)
-        least = answer.header("oci-chunk-min-length")
-        if self.chunk and least.isdigit():
-            self.chunk = max(self.chunk, int(least))
+        if self.chunk:
+            self.chunk = max(self.chunk, answer.number("oci-chunk-min-length") or 0)
         return None
 
     def run(self) -> None:
@@ -121,6 +121,18 @@ class Upload:
             self._close()
         except DigestMismatch as error:
             raise self._mismatch() from error
+
+    def run_or_cancel(self) -> Uploaded:
+        """Run, and leave no half of a blob in the registry where that is broken off."""
+        try:
+            self.run()
+        except RegistryUnreachable:
+            raise  # nobody is there to be told
+        except BaseException:
+            with contextlib.suppress(RegistryError):
+                self.cancel()
+            raise
+        return Uploaded.SENT
 
     def cancel(self) -> None:
         """Take back an upload that was opened."""

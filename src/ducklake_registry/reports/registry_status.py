@@ -6,15 +6,14 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import yaml
-
 from ducklake_registry.cluster import kinds
 from ducklake_registry.cluster.client import NotServed
+from ducklake_registry.cluster.hosting import published
 from ducklake_registry.cluster.workload import is_ready, selector
 from ducklake_registry.errors import ClusterError
 from ducklake_registry.manifests import names, parse_quantity
 from ducklake_registry.registry import RegistryClient, Retry
-from ducklake_registry.reports.asking import Asked, asking
+from ducklake_registry.reports.asking import Asked, Questions, asking
 from ducklake_registry.reports.objects import Claim, Pod, Service, Workload, now
 from ducklake_registry.reports.verdict import first_broken
 from ducklake_registry.reports.volume import Disk, disk, stored
@@ -31,7 +30,8 @@ _API_TIMEOUT = 5.0
 _TRIES = 3
 """An answer's time is the best of so many: the first also has the connecting, all have our own work beside."""
 
-_HOSTING = ("local-registry-hosting", "kube-public")
+_DEFAULT = "localhost:5000"
+"""Where the registry is if neither anybody nor the cluster says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,57 +137,62 @@ class _Registry:
         return [each["usage"] for pod in found for each in pod["containers"]]
 
     def published(self) -> str | None:
-        found = self.cluster.get(kinds.CONFIG_MAP, *_HOSTING)
-        if not found:
-            return None
-        hosting = yaml.safe_load(found.get("data", {}).get("localRegistryHosting.v1", "")) or {}
-        return hosting.get("host")
+        return published(self.cluster)
 
 
-def look(cluster: Cluster, namespace: str, registry: str) -> RegistryStatus:
+def look(cluster: Cluster, namespace: str, registry: str | None = None) -> RegistryStatus:
     """Ask the cluster and the registry for everything at once.
 
-    Raises UsageError for a context or a registry that cannot be meant; all else that fails is in the report.
+    Without `registry` it is the one that the cluster publishes. Raises UsageError for a context or a registry
+    that cannot be meant; all else that fails is in the report.
     """
-    with RegistryClient(registry, timeout=_API_TIMEOUT, retry=Retry(attempts=1)) as client, asking() as questions:
+    with asking() as questions:
         # Connecting comes first and alone: what it loads would count as time that the API took.
         connected = questions.ask("cluster", lambda: _connected(cluster))
         context, at = connected.known(), _Registry(cluster, namespace, connected)
-        outside = questions.ask("outside", lambda: _outside(client))
-        repositories = questions.ask("repositories", lambda: sum(1 for _ in client.catalog()))
-        inside = questions.ask("inside", at.inside)
-        deployment = questions.ask("deployment", at.deployment)
-        pods = questions.ask("pods", at.pods)
-        claim = questions.ask("claim", at.claim)
-        services = questions.ask("services", at.services)
-        kept = questions.ask("stored", lambda: stored(at.cluster, _ready(pods.get())))
-        under = questions.ask("disk", lambda: disk(at.cluster, _ready(pods.get())))
-        used = questions.ask("usage", at.usage)
-        published = questions.ask("published", at.published)
-        workload = deployment.known()
-        containers = used.known()
-        status = RegistryStatus(
-            healthy=False,
-            verdict="",
-            hint=None,
-            context=context,
-            namespace=namespace,
-            registry=registry,
-            seen=now(),
-            deployment=Workload.of("Deployment", workload) if workload else None,
-            pods=tuple(map(Pod.of, pods.known() or ())),
-            services=tuple(services.known() or ()),
-            claim=claim.known(),
-            stored=kept.known(),
-            disk=under.known(),
-            outside=outside.known(),
-            inside=inside.known(),
-            repositories=repositories.known(),
-            usage=_usage(containers, workload) if containers and workload else None,
-            published=published.known(),
-            unavailable=questions.reasons(),
-        )
-        return judged(status, questions.unavailable)
+        where = questions.ask("published", at.published)
+        address = registry or where.known() or _DEFAULT
+        with RegistryClient(address, timeout=_API_TIMEOUT, retry=Retry(attempts=1)) as client:
+            status = _seen(questions, at, client)
+        status = replace(status, context=context, registry=address, published=where.known())
+        return judged(replace(status, unavailable=questions.reasons()), questions.unavailable)
+
+
+def _seen(questions: Questions, at: _Registry, client: RegistryClient) -> RegistryStatus:
+    """Return what all the questions bring, the context and the registry's name aside."""
+    outside = questions.ask("outside", lambda: _outside(client))
+    repositories = questions.ask("repositories", lambda: sum(1 for _ in client.catalog()))
+    inside = questions.ask("inside", at.inside)
+    deployment = questions.ask("deployment", at.deployment)
+    pods = questions.ask("pods", at.pods)
+    claim = questions.ask("claim", at.claim)
+    services = questions.ask("services", at.services)
+    kept = questions.ask("stored", lambda: stored(at.cluster, _ready(pods.get())))
+    under = questions.ask("disk", lambda: disk(at.cluster, _ready(pods.get())))
+    used = questions.ask("usage", at.usage)
+    workload = deployment.known()
+    containers = used.known()
+    return RegistryStatus(
+        healthy=False,
+        verdict="",
+        hint=None,
+        context=None,
+        namespace=at.namespace,
+        registry="",
+        seen=now(),
+        deployment=Workload.of("Deployment", workload) if workload else None,
+        pods=tuple(map(Pod.of, pods.known() or ())),
+        services=tuple(services.known() or ()),
+        claim=claim.known(),
+        stored=kept.known(),
+        disk=under.known(),
+        outside=outside.known(),
+        inside=inside.known(),
+        repositories=repositories.known(),
+        usage=_usage(containers, workload) if containers and workload else None,
+        published=None,
+        unavailable={},
+    )
 
 
 def judged(status: RegistryStatus, errors: Mapping[str, DlrError]) -> RegistryStatus:

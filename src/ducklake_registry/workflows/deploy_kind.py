@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-import yaml
-
 from ducklake_registry.cluster import kind
-from ducklake_registry.cluster.apply import apply
 from ducklake_registry.cluster.client import Cluster
+from ducklake_registry.cluster.hosting import Hosting, publish
 from ducklake_registry.cluster.kubeconfig import Kubeconfig, merge
 from ducklake_registry.cluster.wiring import hosts_files, registry_names
 from ducklake_registry.errors import ClusterError, RegistryError
-from ducklake_registry.manifests import RegistrySpec, data_folder, find, load, patched, registry_objects
+from ducklake_registry.manifests import RegistrySpec, find, patched, registry_objects
 from ducklake_registry.registry import RegistryClient
 from ducklake_registry.step import Step
 from ducklake_registry.waiting import Deadline, NotYet, wait_for
@@ -155,17 +153,15 @@ class DeployKind:
         return volume.ensure(self.engine.nodes(self.spec.name), report)
 
     def publish(self, _report: Report) -> str:
-        """Tell other tools where the registry is. Source: KEP-1755."""
-        (wanted,) = load([data_folder("kind") / "local-registry-hosting.yaml"])
+        """Tell other tools where the registry is."""
         control_plane = self.engine.nodes(self.spec.name)[0].name
-        hosting = {
-            "host": self.address,
-            "hostFromContainerRuntime": f"{control_plane}:{self.registry.node_port or self.spec.node_port}",
-            "hostFromClusterNetwork": f"docker-registry.{self.deploy_registry.namespace}.svc.cluster.local:5000",
-            "help": HELP_URL,
-        }
-        wanted["data"] = {"localRegistryHosting.v1": yaml.safe_dump(hosting, sort_keys=False)}
-        return apply(self.cluster, wanted).outcome
+        hosting = Hosting(
+            host=self.address,
+            from_container_runtime=f"{control_plane}:{self.registry.node_port or self.spec.node_port}",
+            from_cluster_network=f"docker-registry.{self.deploy_registry.namespace}.svc.cluster.local:5000",
+            help=HELP_URL,
+        )
+        return publish(self.cluster, hosting).outcome
 
     def wait_for_api(self, report: Report) -> str:
         """Wait until the registry answers from where the user stands."""

@@ -1,0 +1,127 @@
+"""Each check fails when what is around the registry is broken: logins, certificates, the way of the engine."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ducklake_registry.acceptance.baseline import Baseline
+from ducklake_registry.acceptance.checks import CHECKS
+from ducklake_registry.acceptance.context import Limits, working_with
+from ducklake_registry.acceptance.results import Verdict
+from ducklake_registry.acceptance.runner import Surroundings, accept
+from ducklake_registry.cluster.client import Cluster
+from ducklake_registry.cluster.kubeconfig import Kubeconfig
+from ducklake_registry.registry import Credentials, RegistryClient, tls_context
+from ducklake_registry.step import silent
+from ducklake_registry.waiting import Deadline
+from tests.acceptance.proxy import Reply, behind, instead, on, status
+from tests.acceptance.test_faults import BROKEN, RUN, flipped
+from tests.engine.conftest import _engine_answers, engine
+from tests.registry import certificates, programs
+from tests.registry.programs import PASSWORD, USER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ducklake_registry.engine.client import Engine
+    from tests.acceptance.conftest import Try
+    from tests.acceptance.proxy import Fault
+    from tests.registry.faults import Faulty, Request
+    from tests.registry.programs import RunningRegistry
+
+__all__ = ["_engine_answers", "engine"]
+
+pytestmark = pytest.mark.registry
+
+REFUSED = status(401, www_authenticate='Basic realm="none"')
+
+
+def lets_in_with_anything(request: Request, go_on: Callable[[], Reply]) -> Reply:
+    return status(200) if "authorization" in request.headers else go_on()
+
+
+LOGIN = Credentials(USER, PASSWORD)
+
+
+LOGINS: list[tuple[str, Fault, str]] = [
+    (
+        "health/login-asked",
+        on("GET", "/v2/$", lambda r: r.but(www_authenticate=None)),
+        "without a way to log in",
+    ),
+    ("health/login-refused", lets_in_with_anything, "answers 200, not 401"),
+    ("health/login-accepted", instead("GET", "/v2/$", REFUSED), "answers 401, not 200"),
+]
+
+
+@pytest.mark.parametrize(("check", "fault", "words"), LOGINS, ids=[check for check, _, _ in LOGINS])
+def test_logins_that_go_wrong(
+    with_password: RunningRegistry, attempt: Try, check: str, fault: Fault, words: str
+) -> None:
+    (result,) = attempt(with_password, (check,), fault, auth=LOGIN).results
+
+    assert result.verdict is Verdict.FAILED, result
+    assert words in result.evidence
+
+
+CERTIFICATES = [
+    ("health/tls", "DNS:localhost", -1, "certificate has expired"),
+    ("health/tls", "DNS:elsewhere.test", 2, "not valid for 'localhost'"),
+]
+
+
+@pytest.mark.parametrize(("check", "names", "days", "words"), CERTIFICATES, ids=["expired", "another's"])
+def test_certificates_that_do_not_hold(
+    tmp_path: Path, nowhere: Surroundings, check: str, names: str, days: int, words: str
+) -> None:
+    """All checks are made, as a person would; those after it must not hide what is wrong."""
+    by = certificates.authority(tmp_path)
+    pair = certificates.signed(tmp_path, by, "server", names, days)
+    tls = {"certificate": str(pair.certificate), "key": str(pair.key)}
+    with programs.running("3.1", tmp_path, tls=tls, ca_file=by.certificate) as registry:
+        client = registry.client(verify=tls_context(ca_file=by.certificate))
+        with working_with(client, Deadline(60), Limits(), disruptive=False) as context:
+            found = accept(CHECKS, context, nowhere, Baseline(), silent)
+
+    verdicts = {f"{each.category}/{each.name}": each for each in found.results}
+    assert verdicts[check].verdict is Verdict.FAILED
+    assert words in verdicts[check].evidence
+    assert [each for each in found.results if each.verdict is Verdict.PASSED] == []
+
+
+ENGINES: list[tuple[str, Fault, str]] = [
+    ("images/engine", on("GET", "/blobs/", flipped), "cannot pull|should be sha256"),
+    ("images/engine", instead("PUT", f"/manifests/{RUN}-2$", BROKEN), "cannot push"),
+    ("images/engine", instead("PUT", f"/manifests/{RUN}-2$", status(201)), "not|404"),
+]
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(("check", "fault", "words"), ENGINES, ids=["changed", "refused", "lost"])
+def test_what_the_engine_cannot_do(
+    newest: RunningRegistry,
+    proxy: Faulty,
+    engine: Engine,
+    check: str,
+    fault: Fault,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ducklake_registry.acceptance.context.secrets.token_hex", lambda _: RUN)
+    proxy.behaviour = behind(newest.host, fault)
+    chosen = [each for each in CHECKS if each.path == check]
+    around = Surroundings(Cluster(None, Kubeconfig.parse("/nowhere")), "storage", engine)
+    with working_with(RegistryClient(proxy.host), Deadline(60), Limits(), disruptive=False) as context:
+        found = accept(chosen, context, around, Baseline(), silent)
+
+    assert found.results[0].verdict is Verdict.FAILED, found.results[0]
+    assert re.search(words, found.results[0].evidence), found.results[0].evidence
+    assert found.left_behind == ()
+    assert engine.tags_of(f"{proxy.host}/dlr-acceptance/engine") == []
+
+
+BROKEN_CHECKS = {check for check, *_ in (*LOGINS, *CERTIFICATES, *ENGINES)}

@@ -1,0 +1,177 @@
+"""What goes wrong with a deployment, made on purpose, and what `dlr test-registry` has to say of it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+import urllib.request
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tests.e2e.conftest import run
+from tests.registry import programs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from tests.e2e.conftest import Environment
+
+
+def in_registry(environment: Environment, *argv: str) -> str:
+    return environment.kubectl("--namespace", "storage", "exec", "deployment/docker-registry", "--", *argv)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with a deployment while a block lasts, and what each check has to say of it."""
+
+    name: str
+    make: Callable[[Environment], AbstractContextManager[None]]
+    words: tuple[str, ...]
+    found: dict[str, str]
+
+
+@contextlib.contextmanager
+def patched(environment: Environment, what: str, change: str, back: str) -> Iterator[None]:
+    words = ("--namespace", "storage", "patch", what, "--type", "json", "--patch")
+    environment.kubectl(*words, change)
+    try:
+        settle(environment)
+        yield
+    finally:
+        environment.kubectl(*words, back)
+        repair(environment)
+
+
+def settle(environment: Environment) -> None:
+    environment.kubectl("--namespace", "storage", "rollout", "status", "deployment/docker-registry")
+
+
+def repair(environment: Environment) -> None:
+    """It takes the fields over again, and waits until the registry answers."""
+    done = environment.run_dlr("deploy-kind")
+    assert done.returncode == 0, done.stderr
+
+
+def read_only(environment: Environment) -> AbstractContextManager[None]:
+    change = '[{"op": "add", "path": "/spec/template/spec/containers/0/volumeMounts/0/readOnly", "value": true}]'
+    return patched(environment, "deployment/docker-registry", change, change.replace("true", "false"))
+
+
+@contextlib.contextmanager
+def in_memory_and_full(environment: Environment) -> Iterator[None]:
+    """The folder is no claim's, is lost with the pod, and somebody has filled it."""
+    path = "/spec/template/spec/volumes/0"
+    change = {
+        "op": "replace",
+        "path": path,
+        "value": {"name": "storage", "emptyDir": {"medium": "Memory", "sizeLimit": "32Mi"}},
+    }
+    claim = {"claimName": "registry-storage"}
+    back = {"op": "replace", "path": path, "value": {"name": "storage", "persistentVolumeClaim": claim}}
+    with patched(environment, "deployment/docker-registry", json.dumps([change]), json.dumps([back])):
+        in_registry(environment, "dd", "if=/dev/zero", "of=/var/lib/registry/filler", "bs=1M", "count=31")
+        yield
+
+
+@contextlib.contextmanager
+def service_of_nobody(environment: Environment) -> Iterator[None]:
+    change = '[{"op": "replace", "path": "/spec/selector/app", "value": "nobody"}]'
+    back = change.replace("nobody", "docker-registry")
+    with patched(environment, "service/docker-registry-nodeport", change, back):
+        wait_until_unreachable(environment)
+        yield
+
+
+@contextlib.contextmanager
+def unwired(environment: Environment) -> Iterator[None]:
+    wired, away = f"/etc/containerd/certs.d/{environment.registry}", "/root/unwired"
+    run("docker", "exec", worker(environment), "mv", wired, away)
+    try:
+        yield
+    finally:
+        run("docker", "exec", worker(environment), "mv", away, wired)
+
+
+def cut_off(environment: Environment) -> AbstractContextManager[None]:
+    """A worker that has no way to the registry any more."""
+    return firewalled(worker(environment), "OUTPUT", "-p", "tcp", "--dport", "5000", "-j", "REJECT")
+
+
+@contextlib.contextmanager
+def firewalled(node: str, chain: str, *rule: str) -> Iterator[None]:
+    run("docker", "exec", node, "iptables", "--insert", chain, *rule)
+    try:
+        yield
+    finally:
+        run("docker", "exec", node, "iptables", "--delete", chain, *rule)
+
+
+def worker(environment: Environment) -> str:
+    return next(each for each in environment.nodes() if "worker" in each)
+
+
+def wait_until_unreachable(environment: Environment) -> None:
+    """The nodes' proxies follow a change of a service a moment later, and all at their own time."""
+    end, failures = time.monotonic() + 60, 0
+    while failures < 5:
+        assert time.monotonic() < end
+        try:
+            with urllib.request.urlopen(f"http://{environment.registry}/v2/", timeout=5):
+                failures = 0
+        except OSError:
+            failures += 1
+        time.sleep(0.2)
+
+
+@contextlib.contextmanager
+def wanting_a_login(environment: Environment) -> Iterator[None]:
+    name = ("configmap", "registry-config", "--namespace", "storage")
+    before = json.loads(environment.kubectl("get", *name, "--output", "json"))["data"]["config.yml"]
+    auth = "auth:\n  htpasswd:\n    realm: tests\n    path: /etc/docker-registry/htpasswd\n"
+    changed = {"data": {"config.yml": before + auth, "htpasswd": programs.HTPASSWD}}
+    environment.kubectl("patch", *name, "--patch", json.dumps(changed))
+    restart = ("--namespace", "storage", "rollout", "restart", "deployment/docker-registry")
+    try:
+        environment.kubectl(*restart)
+        settle(environment)
+        yield
+    finally:
+        environment.kubectl(
+            "patch", *name, "--patch", json.dumps({"data": {"config.yml": before, "htpasswd": None}})
+        )
+        environment.kubectl(*restart)
+        repair(environment)
+
+
+POD_ALONE = ("--category", "images", "--exclude", "images/[!p]*")
+FAULTS = [
+    Fault("unwired", unwired, POD_ALONE, {"images/pod": "worker.*[Pp]ull"}),
+    Fault("cut off", cut_off, POD_ALONE, {"images/pod": "worker.*([Pp]ull|connect)"}),
+    Fault(
+        "read-only",
+        read_only,
+        ("--category", "storage"),
+        {"storage/mount": "mounted read-only", "storage/content": "read-only|status 500"},
+    ),
+    Fault(
+        "in memory and full",
+        in_memory_and_full,
+        ("--category", "storage", "--disruptive"),
+        {
+            "storage/claim": "emptyDir: its images are lost with the pod",
+            "storage/use": "the volume is full",
+            "storage/restart": "answers 404",
+        },
+    ),
+    Fault(
+        "service of nobody",
+        service_of_nobody,
+        ("--exclude", "performance"),
+        {"health/api": "cannot reach|in time"},
+    ),
+]
+BROKEN_CHECKS = {path for fault in FAULTS for path in fault.found}
+"""The checks that are made to fail here; the others are in tests/acceptance."""
