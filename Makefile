@@ -16,6 +16,7 @@ deploy-kind: $(INSTALLED) ## A kind cluster with a registry in it, from nothing 
 
 destroy-kind: ## Delete that cluster
 status: ## All services in the cluster, the registry among them
+deploy-prod: ## The project's environment in production
 
 # --- the registry
 
@@ -30,7 +31,7 @@ build-and-push: ## Build an image and push it to the registry
 pull-from-registry: ## Pull an image from the registry
 list-registry-images: ## The images in the registry
 
-SHIMS := destroy-kind status deploy-registry clean-registry registry-status test-registry \
+SHIMS := destroy-kind status deploy-prod deploy-registry clean-registry registry-status test-registry \
          build-and-push pull-from-registry list-registry-images
 $(SHIMS): $(INSTALLED)
 	@$(DLR) $@ $(ARGS)

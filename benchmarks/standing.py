@@ -1,10 +1,12 @@
 """Commands on an environment that stands: nothing is left to do, or there is something to look at.
 
-`kubectl get all --all-namespaces` is there to compare: it asks the cluster for its objects and nothing else.
+`kubectl get all --all-namespaces` is there to compare: it asks the cluster for its objects and nothing else. So is
+a start of Python that does nothing but load what `dlr doctor` asks the engine, the cluster and the registry with.
 """
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _NAME = "bench-standing"
+_LOADING = "python, loading docker, kubernetes, httpx"
+_LIBRARIES = "import typer, rich.console, httpx, yaml, docker, kubernetes.config, kubernetes.dynamic"
 
 
 @contextmanager
@@ -38,6 +42,8 @@ def _prepare(_scale: Scale) -> Iterator[list[Contender]]:
                     *there,
                     f"--registry=localhost:{port}",
                 ),
+                program(Role.OURS, "dlr doctor", DLR, "doctor", *there, f"--registry=localhost:{port}"),
+                program(Role.LIMIT, _LOADING, sys.executable, "-c", _LIBRARIES),
                 program(Role.PEER, "kubectl get all", "kubectl", *there, "get", "all", "--all-namespaces"),
             ]
         finally:
@@ -48,6 +54,10 @@ BENCHMARK = Benchmark(
     "standing",
     "On an environment that stands",
     __doc__,
-    (Goal("`dlr deploy-kind` again, where nothing is left to do", "dlr deploy-kind, again", SECONDS, 5),),
+    (
+        Goal("`dlr deploy-kind` again, where nothing is left to do", "dlr deploy-kind, again", SECONDS, 5),
+        Goal("`dlr doctor`, where nothing is wrong", "dlr doctor", SECONDS, 3),
+        Goal("`dlr doctor`, against loading the libraries that it asks with", "dlr doctor", _LOADING, 2.5),
+    ),
     _prepare,
 )

@@ -19,7 +19,8 @@ _HEAD = """# The command line
 <!-- Written by scripts/docs.py from `--help`; `make docs` writes it anew, and a test checks it. -->
 
 An option is taken from the command line, else from its environment variable, else from `dlr.toml` (or `[tool.dlr]`
-of `pyproject.toml`) in the current folder or the nearest one above it, where it has its name without the dashes.
+of `pyproject.toml`) in the current folder or the nearest one above it. There it is called as its variable is, but
+without `DLR_`: `DLR_HOST_PORT` is `host-port` or `host_port`. An option without a variable is said each time.
 """
 
 

@@ -11,6 +11,9 @@ see_to_extras() {
   want 'htpasswd' "$(advice httpd apache2-utils)" see_to_command htpasswd apache2-utils
   want 'chromium' "$(advice chromium)" see_to_browser
   want 'shellcheck' "$(advice shellcheck)" see_to_command shellcheck shellcheck
+  want 'zsh' "$(advice zsh)" see_to_command zsh zsh
+  want 'fish' "$(advice fish)" see_to_command fish fish
+  want 'podman' "$(advice podman)" see_to_command podman podman
   want 'kubectl' "$(advice kubectl kubernetes-client)" see_to_kubectl
   want 'docker-registry 2.8' "Debian's package has it" see_to_docker_registry
   if engine_answers; then see_to_test_images; fi

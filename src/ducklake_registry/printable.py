@@ -1,7 +1,8 @@
 """Text from elsewhere, made such that a terminal shows it and does not obey it.
 
 A registry's answers, an image's labels and a pod's log may hold anything: sequences that move the cursor or set
-the title, signs that turn the direction of reading (CVE-2021-42574), halves of characters that no stream takes.
+the title, signs that turn the direction of reading (CVE-2021-42574), halves of characters that no stream takes,
+and what no document in XML may hold.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 _ENDS_OF_LINES = re.compile("[ ]*[\t\n\r]+[ ]*")
 
 

@@ -16,7 +16,7 @@ from ducklake_registry.step import silent
 from ducklake_registry.waiting import spoken_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _GRACE = 3.0
 """Seconds between asking a program to end and ending it."""
@@ -46,14 +46,16 @@ def run(
     timeout: float,
     on_line: Callable[[str], None] = silent,
     stdin: str | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> str:
     """Run a program to its end and return its standard output.
 
-    `timeout` is in seconds; `on_line` is called with each line of its standard error as it comes. The program
-    has a process group of its own: whatever ends the wait (its end, the limit, Ctrl-C, an error), all that is
-    left of the group is ended before this returns. Raises CommandMissing, CommandFailed, TimeoutExpired.
+    `timeout` is in seconds; `on_line` is called with each line of its standard error as it comes; `variables` are
+    added to its environment. The program has a process group of its own: whatever ends the wait (its end, the
+    limit, Ctrl-C, an error), all that is left of the group is ended before this returns. Raises CommandMissing,
+    CommandFailed, TimeoutExpired.
     """
-    with _started(argv, subprocess.DEVNULL if stdin is None else subprocess.PIPE) as process:
+    with _started(argv, subprocess.DEVNULL if stdin is None else subprocess.PIPE, variables) as process:
         errors: deque[str] = deque(maxlen=200)
         output: list[str] = []
 
@@ -110,7 +112,9 @@ def _status(process: subprocess.Popen[str], argv: Sequence[str], timeout: float,
 
 
 @contextlib.contextmanager
-def _started(argv: Sequence[str], stdin: int | IO[str] | None) -> Iterator[subprocess.Popen[str]]:
+def _started(
+    argv: Sequence[str], stdin: int | IO[str] | None, variables: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
     try:
         process = subprocess.Popen(
             argv,
@@ -119,6 +123,7 @@ def _started(argv: Sequence[str], stdin: int | IO[str] | None) -> Iterator[subpr
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
+            env={**os.environ, **(variables or {})},
             start_new_session=True,
             # Python's own files are not inherited; the lock on the cluster is meant to be (see lock.py).
             close_fds=False,

@@ -8,6 +8,7 @@ sort, print and go into JSON as the text they are.
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import re
 from dataclasses import dataclass
 from typing import Protocol, Self
@@ -156,6 +157,16 @@ def parse_registry(text: str) -> str:
         raise UsageError(f"{text!r} is no registry: no port {port}", f"ports go from 1 to {_HIGHEST_PORT}")
     host = text.lower()
     return DOCKER_HUB if host == f"index.{DOCKER_HUB}" else host
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine, by its name or address alone (RFC 6761, section 6.3)."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _split_tag(name: str) -> tuple[str, str | None]:

@@ -36,9 +36,9 @@ def find_project_file(folder: Path) -> ProjectFile:
     Raises UsageError for a file that cannot be read or is not TOML.
     """
     for each in (folder, *folder.parents):
-        if (path := each / "dlr.toml").is_file():
+        if _is_file(path := each / "dlr.toml"):
             return ProjectFile(path, _read(path))
-        if (path := each / "pyproject.toml").is_file() and (found := _table(path)):
+        if _is_file(path := each / "pyproject.toml") and (found := _table(path)):
             return ProjectFile(path, found)
     return ProjectFile()
 
@@ -59,6 +59,14 @@ def parse_duration(value: str | float) -> float:
     if seconds > _LONGEST:
         raise UsageError(f"{text!r} is longer than 100 years")
     return seconds
+
+
+def _is_file(path: Path) -> bool:
+    """Tell whether a file is there; in a folder that the user may not search, none is."""
+    try:
+        return path.is_file()
+    except PermissionError:
+        return False
 
 
 def _plain_seconds(text: str) -> float:

@@ -13,15 +13,18 @@ from typer.testing import CliRunner
 
 from ducklake_registry import __version__
 from ducklake_registry.cli.main import app
+from ducklake_registry.settings import ProjectFile
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.cli.conftest import Dlr
 
 GROUP: Any = typer.main.get_command(app)
 COMMANDS: dict[str, Any] = GROUP.commands
 
 ONLY_TYPED = {
-    *("--help", "--set-context", "--delete-data", "--watch", "--follow", "--previous"),
+    *("--help", "--set-context", "--delete-data", "--watch", "--follow", "--previous", "--fix"),
     *("--prod", "--build-only", "--push-only", "--all-tags", "--tags", "--raw", "--tag-only"),
 }
 """Options without an environment variable: what is meant for one time is said that time."""
@@ -147,6 +150,28 @@ def test_h_is_help_and_no_words_too(dlr: Dlr) -> None:
 
 def test_the_version(dlr: Dlr) -> None:
     assert dlr("--version").stdout == f"dlr {__version__}\n"
+
+
+@pytest.mark.parametrize("words", [["--version", "--verbose"], ["-v", "--version"]])
+def test_the_versions_of_what_it_talks_to_where_nothing_is(dlr: Dlr, words: list[str]) -> None:
+    done = dlr(*words, PATH="/nowhere")
+    assert (done.returncode, done.stderr) == (0, "")
+    first, python, engine, buildx, kind, kubernetes = done.stdout.splitlines()
+    assert first == f"dlr {__version__}"
+    assert f" {sys.version_info.major}.{sys.version_info.minor}." in python
+    assert "the Docker Engine does not answer: nothing listens on its socket" in engine
+    assert "is not here" in buildx
+    assert "`kind` is not installed" in kind
+    assert "no context in " in kubernetes
+
+
+def test_verbose_may_be_said_before_the_command(dlr: Dlr, folder: Path) -> None:
+    (folder / "dlr.toml").write_text('timeout = "1m"\n')
+    words = ("deploy-kind", "--dry-run")
+    assert dlr("--verbose", *words).stderr == dlr(*words, "--verbose").stderr != dlr(*words).stderr
+    default = GROUP.defaults(ProjectFile(), verbose=True)
+    assert default["deploy-kind"]["verbose"] == "true"
+    assert "verbose" not in default["logs"], "which has no such option"
 
 
 _HEAVY = ("kubernetes", "docker", "httpx", "aiohttp", "yaml", "psutil", "requests")

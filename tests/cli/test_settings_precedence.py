@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ducklake_registry.settings import ProjectFile
+from tests.cli.test_help import GROUP
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -43,6 +46,13 @@ def test_a_setting_has_its_options_name(name: str, key: str, dlr_here: Dlr, fold
     table = "[tool.dlr]\n" if name == "pyproject.toml" else ""
     (folder / name).write_text(f"{table}{key} = 5007\n")
     assert "localhost:5007/" in dlr_here("deploy-kind", "--dry-run").stdout
+
+
+def test_the_projects_image_is_not_the_registrys() -> None:
+    """deploy-registry takes --image for --registry-image, but in a file that word is the project's."""
+    defaults = GROUP.defaults(ProjectFile(values={"image": "ducklake-backend"}))
+    assert defaults["build-and-push"] == {"image": "ducklake-backend"}
+    assert defaults["deploy-registry"] == {}
 
 
 def test_a_setting_may_be_for_another_command(dlr_here: Dlr, folder: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
 import uuid
 from contextlib import closing
 from dataclasses import dataclass
@@ -42,8 +44,61 @@ def _engine_answers() -> None:
             _missing_or_fail(error.message)
 
 
+@pytest.fixture(scope="session")
+def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Podman's socket, which speaks as Docker's does; what it keeps is in a folder of its own."""
+    if shutil.which("podman") is None or os.geteuid() != 0:
+        _missing_or_fail("podman is not installed, or this is not root")
+    folder = tmp_path_factory.mktemp("podman")
+    # It would speak TLS to the registries of this machine otherwise.
+    (folder / "registries.conf").write_text('[[registry]]\nlocation = "localhost"\ninsecure = true\n')
+    runtime = ["--runtime", "runc", "--cgroup-manager", "cgroupfs"] if shutil.which("runc") else []
+    command = ["podman", *runtime, "--root", str(folder / "root"), "--runroot", str(folder / "run")]
+    socket = f"unix://{folder}/podman.sock"
+    environ = os.environ | {"CONTAINERS_REGISTRIES_CONF": str(folder / "registries.conf")}
+    with (folder / "log").open("w") as log:
+        service = subprocess.Popen(
+            [*command, "system", "service", "--time=0", socket], env=environ, stdout=log, stderr=log
+        )
+    try:
+        _await_podman(folder)
+        _copy_base(socket)
+        yield socket
+    finally:
+        service.terminate()
+        service.wait(20)
+        subprocess.run(["umount", folder / "root" / "overlay"], capture_output=True, check=False)
+
+
+def _await_podman(folder: Path) -> None:
+    end = time.monotonic() + 30
+    while not (folder / "podman.sock").exists():
+        assert time.monotonic() < end, (folder / "log").read_text()
+        time.sleep(0.05)
+
+
+def _copy_base(socket: str) -> None:
+    with closing(Engine()) as engine:
+        there = engine.image_id(BASE)
+    if there:
+        with subprocess.Popen(["docker", "save", BASE], stdout=subprocess.PIPE) as saving:
+            subprocess.run(
+                ["docker", "--host", socket, "load"], stdin=saving.stdout, check=True, capture_output=True
+            )
+
+
 @pytest.fixture
-def engine(_engine_answers: None) -> Iterator[Engine]:
+def socket(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which engine the test is about: Docker, unless it is one of those that are made `on_each_engine`."""
+    if getattr(request, "param", "docker") == "podman":
+        monkeypatch.setenv("DOCKER_HOST", request.getfixturevalue("podman"))
+
+
+on_each_engine = pytest.mark.parametrize("socket", ["docker", "podman"], indirect=True)
+
+
+@pytest.fixture
+def engine(_engine_answers: None, socket: None) -> Iterator[Engine]:
     with closing(Engine()) as engine:
         yield engine
 

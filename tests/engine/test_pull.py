@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ducklake_registry.oci import Platform
-from tests.engine.conftest import docker, docker_inspect
+from tests.engine.conftest import docker, docker_inspect, on_each_engine
 from tests.engine.test_build_and_push import names
 from tests.registry import programs
 from tests.registry.images import push_image, push_index
@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.registry]
 MISSING, USAGE, REGISTRY = 1, 2, 4
 
 
+@on_each_engine
 def test_an_image_is_pulled_by_its_digest_and_named(project: Project, registry: RunningRegistry) -> None:
     with registry.client() as client:
         pushed = push_image(client, project.image, "v1")
@@ -39,6 +40,7 @@ def test_an_image_is_pulled_by_its_digest_and_named(project: Project, registry: 
     ]
 
 
+@on_each_engine
 def test_a_tag_that_moves_is_followed_and_one_that_does_not_is_left(
     project: Project, registry: RunningRegistry
 ) -> None:
@@ -64,6 +66,7 @@ def test_all_tags_and_only_the_full_names(project: Project, registry: RunningReg
     assert len(done.stdout.splitlines()) == 2
 
 
+@on_each_engine
 def test_one_platform_of_several(project: Project, registry: RunningRegistry) -> None:
     with registry.client() as client:
         _, manifests = push_index(client, project.image, "v1")
@@ -89,13 +92,14 @@ def test_an_image_for_another_platform_only(project: Project, registry: RunningR
     assert names(project) == []
 
 
+@on_each_engine
 def test_by_digest_it_gets_no_name(project: Project, registry: RunningRegistry) -> None:
     with registry.client() as client:
         pushed = push_image(client, project.image, "v1")
     reference = f"{registry.host}/{project.image}@{pushed.digest}"
     done = project.dlr("pull-from-registry", reference)
     assert (done.returncode, done.stdout) == (0, f"{reference}\n")
-    assert names(project) == [f"{registry.host}/{project.image}:<none>"]
+    assert [name for name in names(project) if not name.endswith(":<none>")] == []
 
 
 def test_a_dry_run_does_nothing(project: Project, registry: RunningRegistry) -> None:
@@ -124,6 +128,7 @@ def test_what_cannot_be_pulled(
     assert (done.stdout, names(project)) == ("", [])
 
 
+@on_each_engine
 def test_a_password_is_needed_and_used(project: Project, with_password: RunningRegistry) -> None:
     from ducklake_registry.registry import Credentials
 

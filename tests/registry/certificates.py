@@ -42,3 +42,20 @@ def signed(folder: Path, by: KeyPair, name: str, alternatives: str, days: int = 
         *("-CA", by.certificate, "-CAkey", by.key, "-out", pair.certificate),
     )
     return pair
+
+
+def dated(folder: Path, by: KeyPair, name: str, start: str, end: str) -> KeyPair:
+    """Make a certificate for localhost that holds from one time to another (YYYYMMDDhhmmssZ)."""
+    pair = signed(folder, by, name, "DNS:localhost,IP:127.0.0.1")
+    settings, database = folder / f"{name}.cnf", folder / f"{name}.index"
+    database.write_text("")
+    settings.write_text(
+        f"[ca]\ndefault_ca=it\n[it]\ndatabase={database}\nnew_certs_dir={folder}\nrand_serial=yes\n"
+        "default_md=sha256\npolicy=policy\n[policy]\ncommonName=supplied\n"
+    )
+    openssl(
+        *("ca", "-batch", "-notext", "-config", settings, "-cert", by.certificate, "-keyfile", by.key),
+        *("-in", folder / f"{name}.csr", "-extfile", folder / f"{name}.ext", "-out", pair.certificate),
+        *("-startdate", start, "-enddate", end),
+    )
+    return pair

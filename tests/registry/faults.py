@@ -87,7 +87,8 @@ def faulty_server() -> Iterator[Faulty]:
 
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            headers = {name.lower(): value for name, value in self.headers.items()}
+            # Docker sends one Accept for each type that it takes.
+            headers = {name.lower(): ", ".join(self.headers.get_all(name, ())) for name in self.headers}
             request = Request(self.command, self.path, headers, body, self)
             faulty.requests.append(request)
             try:

@@ -69,7 +69,7 @@ def free_port() -> int:
 class Configured:
     """A registry that can be started on its port and storage, as often as it ends."""
 
-    program: Path
+    words: tuple[str | Path, ...]
     file: Path
     registry: RunningRegistry
     port: int
@@ -79,9 +79,7 @@ class Configured:
         """Start it and wait until it answers; the log goes on."""
         environ = {**os.environ, "OTEL_TRACES_EXPORTER": "none"}
         with self.registry.log.open("a") as output:
-            process = subprocess.Popen(
-                [self.program, "serve", self.file], stdout=output, stderr=output, env=environ
-            )
+            process = subprocess.Popen(self.words, stdout=output, stderr=output, env=environ)
         try:
             _await_answer(process, self.port, self.registry.log, tls=self.tls)
         except BaseException:
@@ -102,8 +100,13 @@ def configured(
     tls: dict[str, Any] | None = None,
     port: int | None = None,
     catalog: dict[str, Any] | None = None,
+    room: str | None = None,
+    address: str = "127.0.0.1",
 ) -> Configured:
-    """Write the configuration of a registry, on a free port or a given one."""
+    """Write the configuration of a registry, on a free port or a given one.
+
+    With `room` its storage is a file system of its own of that size, which nobody else sees.
+    """
     program = find_program(release)
     assert program, release
     port = port or free_port()
@@ -116,7 +119,7 @@ def configured(
             "delete": {"enabled": delete},
             "maintenance": {"readonly": {"enabled": readonly}},
         },
-        "http": {"addr": f"127.0.0.1:{port}", "secret": "for these tests", **({"tls": tls} if tls else {})},
+        "http": {"addr": f"{address}:{port}", "secret": "for these tests", **({"tls": tls} if tls else {})},
         **({"auth": auth} if auth else {}),
         **({"catalog": catalog} if catalog else {}),
     }
@@ -124,7 +127,8 @@ def configured(
     file.write_text(yaml.safe_dump(config))
     log.write_text("")
     registry = RunningRegistry(release, f"localhost:{port}", storage, ca_file, log)
-    return Configured(program, file, registry, port, tls is not None)
+    words = (*(_with_room(storage, room) if room else ()), program, "serve", file)
+    return Configured(words, file, registry, port, tls is not None)
 
 
 @contextmanager
@@ -141,6 +145,14 @@ def running(release: str, folder: Path, **options: Any) -> Iterator[RunningRegis
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     process.wait(10)
+
+
+def _with_room(storage: Path, room: str) -> list[str]:
+    """Words before a command: it gets a mount that goes when it ends."""
+    storage.mkdir(exist_ok=True)
+    who = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    script = f'mount -t tmpfs -o size={room} tmpfs "$0" && exec "$@"'
+    return ["unshare", *who, "--mount", "sh", "-c", script, str(storage)]
 
 
 def _await_answer(process: subprocess.Popen[bytes], port: int, log: Path, *, tls: bool) -> None:

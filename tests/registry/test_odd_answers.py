@@ -75,6 +75,62 @@ def test_a_status_that_is_no_number(server: Faulty, client: RegistryClient) -> N
         list(list_tags(client, [Repository("app")]))
 
 
+@pytest.mark.parametrize(
+    "realm", ["http://[", "http://\u2100.example", "http://host:port/", "http://localhost\x01/"]
+)
+def test_a_token_server_whose_address_is_none(server: Faulty, client: RegistryClient, realm: str) -> None:
+    challenge = f'Bearer realm="{realm}"'.encode().decode("latin-1")
+    server.behaviour = lambda request: request.reply(401, WWW_Authenticate=challenge)
+
+    with pytest.raises(RegistryError):
+        client.tags("app")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'{"token": "caf\xc3\xa9"}',
+        b'{"token": "a\\r\\nX-Injected: b"}',
+        b'{"token": "\\ud800"}',
+    ],
+)
+def test_a_token_that_cannot_be_sent(server: Faulty, client: RegistryClient, answer: bytes) -> None:
+    behave_with_token(server, answer)
+
+    with pytest.raises(InvalidAnswer, match="no token in it that can be sent"):
+        client.tags("app")
+
+
+@pytest.mark.parametrize("seconds", [b"1e999", b"NaN", b"9" * 400, b"-1", b'"soon"', b"true"])
+def test_a_token_that_lasts_for_no_time_that_there_is(
+    server: Faulty, client: RegistryClient, seconds: bytes
+) -> None:
+    behave_with_token(server, b'{"token": "t", "expires_in": ' + seconds + b"}")
+
+    assert client.tags("app") == ["v1"]
+
+
+def behave_with_token(server: Faulty, answer: bytes) -> None:
+    def behave(request: Request) -> None:
+        if request.path.startswith("/token"):
+            request.reply(200, answer)
+        elif "authorization" in request.headers:
+            request.json({"tags": ["v1"]})
+        else:
+            request.reply(401, WWW_Authenticate=f'Bearer realm="http://{server.host}/token"')
+
+    server.behaviour = behave
+
+
+@pytest.mark.parametrize("location", ["http:x", "http://[", "http://\x01/", "//\u2100/"])
+def test_a_redirect_to_what_is_no_address(server: Faulty, client: RegistryClient, location: str) -> None:
+    target = location.encode().decode("latin-1")
+    server.behaviour = lambda request: request.reply(307, Location=target)
+
+    with pytest.raises(RegistryError):
+        client.tags("app")
+
+
 def test_what_a_server_says_is_shown_and_not_obeyed(server: Faulty, client: RegistryClient) -> None:
     server.behaviour = lambda request: request.error(403, "DENIED", "\x1b]0;gotcha\x07 go\raway\nnow \u202egnp")
 

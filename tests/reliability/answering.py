@@ -46,6 +46,9 @@ class Answering:
             home = f"http://{self.host}"
             self.world[known] = ask(self.upstream, asked, headers, body).about(home, HOME)
         asked = known
+        if self.broken and asked.target.startswith("/token"):
+            self.wrong += 1
+            return whole(self.broken.token).replace(HOME.encode(), f"http://{self.host}".encode()), False
         now = self.broken.world if self.broken else self.world
         raw = self.broken.raw.get(asked) if self.broken else None
         changed = raw is not None or now.get(asked) != self.world.get(asked)

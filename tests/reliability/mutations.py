@@ -30,6 +30,14 @@ NASTY_TEXTS = (
     "application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json; charset=x",
     "application/vnd.docker.distribution.manifest.v1+prettyjws", "text/html", "\ud800", "\x85", "\u2028",
 )  # fmt: skip
+CHALLENGES = (
+    'Bearer realm="{home}/token"', 'Bearer realm="{home}/token",service="a b",scope="repository:x:pull"',
+    'Bearer realm="{home}/token?x=1",error="invalid_token"', 'Basic realm="x", Bearer realm="{home}/token"',
+    'bearer REALM={home}/token', 'Bearer realm="{home}/token\\"', 'Basic realm="x"', "Basic", 'Bearer realm="http://["',
+    'Bearer realm="http://127.0.0.1:1/token"', 'Bearer realm="http://host:port/token"', 'Bearer realm="\x97"', "\xff\xfe",
+    'Bearer realm="{home}/token",scope="\u00e9"', "Negotiate abc=, Basic", 'Bearer realm="' + "x" * 5000,
+    'Bearer realm="{home}/token\x00"', 'Bearer realm="//\u2100/token"', 'Bearer realm="http://\u2100.example/token"',
+)  # fmt: skip
 HEADERS = (
     "Content-Length", "Content-Type", "Transfer-Encoding", "Content-Encoding", "Content-Range", "Connection",
     "Location", "Link", "WWW-Authenticate", "Docker-Content-Digest", "Docker-Distribution-Api-Version",
@@ -65,6 +73,8 @@ class Broken:
     world: World
     raw: dict[Asked, bytes] = field(default_factory=dict)
     stays_open: set[Asked] = field(default_factory=set)
+    token: Answered = field(default_factory=lambda: Answered(200, (), b'{"token": "t"}'))
+    """What the token server answers, should anybody be sent there."""
 
 
 def broken(world: World, targets: tuple[Asked, ...], random: Random) -> Broken:
@@ -143,6 +153,26 @@ def _in_status(made: Broken, asked: Asked, random: Random) -> None:
     made.world[asked] = Answered(random.choice(STATUSES), headers, body)
 
 
+def _in_login(made: Broken, asked: Asked, random: Random) -> None:
+    """A wish to know who asks, and a token server as odd as the rest."""
+    challenge = random.choice(CHALLENGES)
+    made.world[asked] = Answered(
+        401, (("WWW-Authenticate", challenge),), random.choice((b"", random.choice(BODIES)))
+    )
+    if random.random() < 0.8:
+        headers = () if random.random() < 0.8 else ((random.choice(HEADERS), _nasty_text(random)),)
+        made.token = Answered(
+            random.choice((200, 200, 200, 201, 307, 401, 403, 500)), headers, random.choice(BODIES)
+        )
+
+
+def _in_redirect(made: Broken, asked: Asked, random: Random) -> None:
+    place = random.choice(
+        (f"{{home}}{asked.target}", f"{{home}}{random.choice([*made.world]).target}", _nasty_text(random))
+    )
+    made.world[asked] = Answered(random.choice((301, 302, 303, 307, 308)), (("Location", place),), b"")
+
+
 def _in_framing(made: Broken, asked: Asked, random: Random) -> None:
     """Heads and chunks that are not as RFC 9112 has them."""
     answer = made.world[asked]
@@ -189,7 +219,7 @@ def _in_bytes(made: Broken, asked: Asked, random: Random) -> None:
 
 _WAYS: tuple[Callable[[Broken, Asked, Random], None], ...] = (
     _in_json, _in_json, _in_json, _in_headers, _in_headers, _in_status, _in_framing, _in_bytes, _in_body_bytes,
-    _another_body,
+    _another_body, _in_login, _in_redirect,
 )  # fmt: skip
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
+import re
 import tarfile
 from typing import TYPE_CHECKING
 
@@ -114,6 +116,28 @@ def test_an_answer_that_is_not_the_engines(body: str, api: FakeApi, engine: Engi
     api.answers |= {"/version": Answer(body=body), f"{API}/version": Answer(body=body)}
     with pytest.raises(EngineError):
         engine.version()
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("unix:///nowhere/docker.sock", "nothing listens on its socket"),
+        ("tcp://127.0.0.1:1", "nothing listens on its socket"),
+        ("tcp://no-such-host.invalid:2375", r"[^()\[\]]*[Nn]ame[^()\[\]]*"),
+        ("carrier-pigeon://engine", ".*carrier-pigeon.*"),
+    ],
+)
+def test_an_engine_that_is_not_there_in_plain_words(
+    host: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Warnings are errors here: no socket is left open either."""
+    monkeypatch.setenv("DOCKER_HOST", host)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    with pytest.raises(EngineError) as caught:
+        Engine(timeout=5).version()
+    assert re.fullmatch(f"the Docker Engine does not answer: {said}", caught.value.message)
+    del caught
+    gc.collect()
 
 
 # --- pulling

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,7 @@ from ducklake_registry.settings import find_project_file, parse_duration
 from ducklake_registry.waiting import spoken_duration
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -43,6 +45,27 @@ def test_dlr_toml_comes_before_pyproject(tmp_path: Path) -> None:
     (tmp_path / "dlr.toml").write_text('name = "one"\n')
     (tmp_path / "pyproject.toml").write_text('[tool.dlr]\nname = "other"\n')
     assert find_project_file(tmp_path).values == {"name": "one"}
+
+
+def test_a_folder_above_that_may_not_be_searched_has_no_settings(tmp_path: Path) -> None:
+    (closed := tmp_path / "closed").mkdir()
+    (inner := closed / "project").mkdir()
+    (closed / "dlr.toml").write_text('name = "unseen"\n')
+    closed.chmod(0)
+    with _not_root():
+        assert find_project_file(inner).values == {}
+
+
+@contextlib.contextmanager
+def _not_root() -> Iterator[None]:
+    """Be somebody else for a moment, if we are root, who may search every folder."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
 
 
 @pytest.mark.parametrize("content", [b"name = ", b"name = 1\nname = 2\n", b"\xff\xfe"])

@@ -14,8 +14,8 @@ from ducklake_registry.engine import BuildContext, BuildOptions
 from ducklake_registry.errors import UsageError
 from ducklake_registry.git import NoCheckout
 from ducklake_registry.oci import Platform
-from ducklake_registry.reference import Repository
-from ducklake_registry.registry.endpoint import Endpoint, is_loopback
+from ducklake_registry.reference import Repository, is_loopback
+from ducklake_registry.registry.endpoint import Endpoint
 from ducklake_registry.workflows.build_and_push import BuildAndPush, BuildImage, ImageNames, PushImage, Source
 from ducklake_registry.workflows.buildx import BuildxLoad, BuildxPush
 from ducklake_registry.workflows.image_names import LATEST, Destination, choose_tags, find_checkout
@@ -149,7 +149,7 @@ class Workshop:
         """Return what builds and pushes. Raises UsageError for what cannot be."""
         build = BuildImage(self.engine, names, spec.source(), self.tell)
         if _needs_buildx(spec):
-            return BuildxPush(self.client, names, build.source, self.tell)
+            return BuildxPush(self.engine, self.client, names, build.source, self.patience, self.tell)
         return BuildAndPush(build, PushImage(self.engine, self.client, names, self.patience))
 
     def rollout(self, environment: Environment | None, image: Repository, plan: Plan) -> list[Step]:

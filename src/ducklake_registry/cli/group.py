@@ -14,6 +14,7 @@ from ducklake_registry.errors import DlrError, UsageError
 from ducklake_registry.settings import ENVIRONMENT, ProjectFile, find_project_file
 
 _INTERRUPTED = 130
+_TYPED = "ducklake_registry.typed"
 _NO = frozenset({"", "0", "false", "off", "no", "n", "f"})
 
 # What is refused before a command runs. typer brings that error's class along, but gives it no name of its own.
@@ -48,6 +49,11 @@ class DlrGroup(TyperGroup):
                 raise
             raise _told(error) from error
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Keep what was typed, for the option that is read before all others."""
+        ctx.meta[_TYPED] = tuple(args)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: Any) -> Any:
         """Run a command; an error of ours ends here, as one line and an exit code."""
         from ducklake_registry.display.terminal import Terminal
@@ -55,8 +61,8 @@ class DlrGroup(TyperGroup):
         terminal = Terminal()
         try:
             project = ctx.obj = find_project_file(_here())
-            ctx.default_map = self.defaults(project)
-            if project.path and _is_verbose(ctx):
+            ctx.default_map = self.defaults(project, verbose=ctx.params["verbose"])
+            if project.path and is_verbose(ctx):
                 Terminal(verbose=True).detail(f"settings: {project.path}")
             return super().invoke(ctx)
         except DlrError as error:
@@ -68,13 +74,14 @@ class DlrGroup(TyperGroup):
             terminal.note("interrupted")
             ctx.exit(_INTERRUPTED)
 
-    def defaults(self, project: ProjectFile) -> dict[str, dict[str, Any]]:
-        """Return the project's settings as defaults of every command's options.
+    def defaults(self, project: ProjectFile, *, verbose: bool = False) -> dict[str, dict[str, Any]]:
+        """Return the project's settings, and what was said before the command, as defaults of its options.
 
         Raises UsageError for a setting that no command has.
         """
         values = {_key(name): value for name, value in project.values.items() if name != ENVIRONMENT}
         values = {key: _as_typed(key, value, project) for key, value in values.items()}
+        values |= {"verbose": "true"} if verbose else {}
         options = {
             name: {_setting(each): str(each.name) for each in command.params if each.envvar}
             for name, command in self.commands.items()
@@ -129,7 +136,7 @@ def _told(error: Any) -> typer.Exit:
     return typer.Exit(UsageError.exit_code)
 
 
-def _is_verbose(ctx: Any) -> bool:
-    arguments = {*ctx.protected_args, *ctx.args} if hasattr(ctx, "protected_args") else set(ctx.args)
+def is_verbose(ctx: Any) -> bool:
+    """Tell whether --verbose was said anywhere, or by a variable; known before any option is read."""
     said = (os.environ.get(name, "").lower() for name in ("DLR_VERBOSE", "VERBOSE"))
-    return bool({"--verbose", "-v"} & arguments) or any(each not in _NO for each in said)
+    return not {"--verbose", "-v"}.isdisjoint(ctx.meta[_TYPED]) or any(each not in _NO for each in said)

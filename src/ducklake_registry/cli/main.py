@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -9,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from ducklake_registry import __version__
-from ducklake_registry.cli import environment, images, registry, transfer
-from ducklake_registry.cli.group import DlrGroup
+from ducklake_registry.cli import doctor, environment, images, registry, shell, transfer
+from ducklake_registry.cli.group import DlrGroup, is_verbose
 from ducklake_registry.process import end_all
 
 if TYPE_CHECKING:
@@ -20,20 +21,34 @@ app = typer.Typer(
     name="dlr",
     cls=DlrGroup,
     no_args_is_help=True,
+    add_completion=False,  # `dlr completion` is
     rich_markup_mode=None,  # the plain help is there in half the time
     pretty_exceptions_enable=False,  # a bug keeps its plain traceback, without the values of variables
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 environment.register(app)
 registry.register(app)
+doctor.register(app)
 images.register(app)
 transfer.register(app)
+shell.register(app)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(ctx: typer.Context, wanted: bool) -> None:
+    if not wanted:
+        return
+    if not is_verbose(ctx):
         typer.echo(f"dlr {__version__}")
         raise typer.Exit
+    from ducklake_registry.cluster.client import Cluster
+    from ducklake_registry.cluster.kubeconfig import Kubeconfig
+    from ducklake_registry.display.versions import version_lines
+    from ducklake_registry.engine import Engine
+    from ducklake_registry.reports.versions import look
+
+    cluster = Cluster(kubeconfig=Kubeconfig.parse(os.environ.get("KUBECONFIG")), request_timeout=1)
+    typer.echo(version_lines(look(Engine(timeout=1), cluster)))
+    raise typer.Exit
 
 
 @app.callback(
@@ -42,7 +57,16 @@ def _version(wanted: bool) -> None:
 )
 def dlr(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option(
+            "--version",
+            callback=_version,
+            is_eager=True,
+            help="Show the version; with --verbose also of what dlr talks to.",
+        ),
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="The same as after a command that has it.")
     ] = False,
 ) -> None:
     """Run a private container registry on Kubernetes that works the first time, and keep it healthy."""
@@ -52,6 +76,8 @@ def main() -> None:
     """Run `dlr`."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
+    if shell.VARIABLE in os.environ:
+        shell.ready()
     try:
         app()
     finally:

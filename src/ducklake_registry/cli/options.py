@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,10 +57,22 @@ def _naming_the_option() -> Iterator[None]:
         raise typer.BadParameter("; ".join(filter(None, (error.message, error.hint)))) from error
 
 
+def _contexts(incomplete: str) -> list[str]:
+    """Return the user's contexts, for shells that complete the name of one."""
+    from ducklake_registry.cluster.kubeconfig import Kubeconfig
+    from ducklake_registry.errors import DlrError
+
+    with contextlib.suppress(DlrError):
+        found = Kubeconfig.parse(os.environ.get("KUBECONFIG")).contexts()
+        return [name for name in found if name.startswith(incomplete)]
+    return []
+
+
 Context = Annotated[
     str | None,
     typer.Option(
         envvar="DLR_CONTEXT",
+        autocompletion=_contexts,
         metavar="NAME",
         help="Kube context. Default: kind-ducklake-cluster if there is one, else the current context.",
         show_default=False,

@@ -114,11 +114,13 @@ def remove(cluster: Cluster, unwanted: list[Object], deadline: Deadline, report:
         report(label(each))
         if cluster.delete(kind_of(each), name, namespace):
             removed.append(label(each))
-            _wait_until_gone(cluster, each, deadline, report)
+            wait_until_gone(cluster, each, deadline, report)
     return removed
 
 
-def _wait_until_gone(cluster: Cluster, each: Object, deadline: Deadline, report: Report) -> None:
+def wait_until_gone(cluster: Cluster, each: Object, deadline: Deadline, report: Report) -> None:
+    """Wait until the cluster has an object no longer. Raises TimeoutExpired that says what holds it."""
+
     def probe() -> bool | NotYet:
         live = _live(cluster, each)
         if live is None:
@@ -184,6 +186,8 @@ def _diff(before: Object | None, after: Object) -> tuple[str, ...]:
     old, new = _shown(before), _shown(after)
     if after["kind"] == "Secret":
         _hide(old, new)
+    if old == new:
+        return ()  # to write both down to find that out takes long
     lines = difflib.unified_diff(_lines(old), _lines(new), "on the cluster", "wanted", lineterm="", n=2)
     return tuple(lines)
 

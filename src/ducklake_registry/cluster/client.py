@@ -5,16 +5,20 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from ducklake_registry.cluster.kubeconfig import Kubeconfig
 from ducklake_registry.cluster.refusals import translated
 from ducklake_registry.errors import ClusterError, ClusterUnreachable
+from ducklake_registry.reference import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from kubernetes.client import ApiClient
     from kubernetes.dynamic import DynamicClient
@@ -89,12 +93,23 @@ class Cluster:
                 raise ConfigException(str(error)) from error
             if not str(settings.host).startswith(("http://", "https://")):
                 raise ConfigException(f"its cluster has no server's address: {settings.host!r}")
+            if is_loopback(urlsplit(str(settings.host)).hostname or ""):
+                settings.proxy = None  # as kubectl does: no proxy leads to this machine
             settings.retries = 0
             return ApiClient(settings)
 
     def version(self) -> str:
         """Return the API server's version, such as "v1.34.4"."""
         return str(self.answer("/version", "gitVersion"))
+
+    def time(self) -> datetime:
+        """Return what the API server's clock says, to the second (RFC 9110, section 6.6.1)."""
+        with self._translated():
+            answer = self._dynamic.request("get", "/version", serialize=False, _request_timeout=self._timeout)
+        try:
+            return parsedate_to_datetime(answer.headers["date"])
+        except (KeyError, ValueError) as error:
+            raise self._no_api() from error
 
     def get(self, kind: Kind, name: str, namespace: str | None = None) -> Object | None:
         """Return an object, or None where there is none of that name."""

@@ -43,6 +43,10 @@ _HINTS = (
 )
 _WORKLOADS_HINTS = (
     (
+        r"the pod (\S+) of the version before",
+        "its StatefulSet waits for it, so delete it: kubectl --context {context} delete pod -n {namespace} {0}",
+    ),
+    (
         _NO_IMAGE,
         "correct the name, list it under [[environment.build]], or bring it there: kind load docker-image IMAGE",
     ),
@@ -51,6 +55,9 @@ _WORKLOADS_HINTS = (
     (_CRASHED, "the log tells why: kubectl --context {context} logs -n {namespace} {name}"),
     *_COMMON_HINTS,
 )
+
+_NO_LOG = "unable to retrieve container logs"
+"""What the kubelet gives as the log of a run that it has already cleared away."""
 
 
 def pod_trouble(pod: Object) -> str | None:
@@ -111,8 +118,8 @@ def _hint_for_workload(trouble: str, cluster: Cluster, workload: Object) -> str 
 
 
 def _hint(hints: tuple[tuple[str, str], ...], trouble: str, **names: str) -> str | None:
-    hint = next((hint for pattern, hint in hints if re.search(pattern, trouble)), None)
-    return hint and hint.format(**names)
+    found = ((hint, re.search(pattern, trouble)) for pattern, hint in hints)
+    return next((hint.format(*match.groups(), **names) for hint, match in found if match), None)
 
 
 def no_registry(cluster: Cluster, namespace: str) -> ClusterError:
@@ -147,11 +154,17 @@ def last_log_lines(cluster: Cluster, pod: Object, count: int = 5) -> list[str]:
     namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
     restarted = any(each.get("restartCount") for each in pod.get("status", {}).get("containerStatuses", ()))
     path = f"/api/v1/namespaces/{namespace}/pods/{name}/log?tailLines={count}"
+    found = _lines(cluster, f"{path}&previous=true") if restarted else []
+    return found or _lines(cluster, path)
+
+
+def _lines(cluster: Cluster, path: str) -> list[str]:
+    """Return the lines of a log; none of a run that has never been, or whose log the node has no longer."""
     try:
-        text = cluster.raw(f"{path}&previous=true" if restarted else path)
+        text = cluster.raw(path)
     except ClusterError:
-        return []  # a container that never ran has no log
-    return [line for line in text.splitlines() if line.strip()]
+        return []
+    return [line for line in text.splitlines() if line.strip() and not line.startswith(_NO_LOG)]
 
 
 def _claims(pod: Object) -> list[str]:

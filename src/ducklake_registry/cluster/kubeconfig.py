@@ -101,6 +101,12 @@ def read(path: Path) -> dict[str, Any]:
     return content or {}
 
 
+def knows(config: Kubeconfig, addition: dict[str, Any]) -> bool:
+    """Return whether the user's kubeconfig has these entries as they are: `merge` would change nothing."""
+    before = read(_home_of(config, addition))
+    return all(_replaced(before.get(key) or (), addition[key]) == list(before.get(key) or ()) for key in _SECTIONS)
+
+
 def merge(config: Kubeconfig, addition: dict[str, Any], *, make_current: bool) -> str:
     """Add a cluster, its user and its context to the user's kubeconfig; return "unchanged" or "written".
 
@@ -108,7 +114,7 @@ def merge(config: Kubeconfig, addition: dict[str, Any], *, make_current: bool) -
     written to the file that knows the context already, else to the first. Raises ClusterError if that fails.
     """
     name = addition["contexts"][0]["name"]
-    path = next((each for each in config.paths if name in Kubeconfig((each,)).contexts()), config.paths[0])
+    path = _home_of(config, addition)
     new = {section: addition[section] for section in _SECTIONS}
     written = _change(path, lambda before: {key: _replaced(before.get(key) or (), new[key]) for key in _SECTIONS})
     if make_current:
@@ -116,6 +122,12 @@ def merge(config: Kubeconfig, addition: dict[str, Any], *, make_current: bool) -
         path = next((each for each in config.paths if read(each).get("current-context")), path)
         written |= _change(path, lambda _before: {"current-context": name})
     return "written" if written else "unchanged"
+
+
+def _home_of(config: Kubeconfig, addition: dict[str, Any]) -> Path:
+    """Return the file that knows the addition's context already, else the first."""
+    name = addition["contexts"][0]["name"]
+    return next((each for each in config.paths if name in Kubeconfig((each,)).contexts()), config.paths[0])
 
 
 def _change(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> bool:

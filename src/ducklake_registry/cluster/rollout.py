@@ -138,8 +138,19 @@ def _look(cluster: Cluster, workload: Workload) -> _Seen:
         return _Seen(workload, live, now, f"no pod can be made: {refused['message']}")
     # What was evicted stays beside the pod that has taken its place.
     pods = newest_pods(cluster, live)[: now.wanted]
-    troubles = list(filter(None, map(pod_trouble, pods)))
+    troubles = [f"{_behind(live, pod)}{trouble}" for pod in pods if (trouble := pod_trouble(pod))]
     if workload.kind == JOB:  # which starts its pods again as often as it is told to, and then says so
         troubles = [each for each in troubles if "exited with" not in each]
     restarts = sum(container(pod).get("restartCount", 0) for pod in pods)
     return _Seen(workload, live, now, next(iter(troubles), None), restarts)
+
+
+def _behind(live: Object, pod: Object) -> str:
+    """Return words for a pod that a StatefulSet will not replace: until it is ready, the others are waited with.
+
+    Source: "Forced rollback" of the Kubernetes documentation of StatefulSets.
+    """
+    revision = (pod["metadata"].get("labels") or {}).get("controller-revision-hash")
+    newest = live.get("status", {}).get("updateRevision")
+    is_old = revision and newest and revision != newest
+    return f"the pod {pod['metadata']['name']} of the version before is stuck: " if is_old else ""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from ducklake_registry.acceptance.results import Verdict
-from ducklake_registry.display.printable import printable
+from ducklake_registry.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

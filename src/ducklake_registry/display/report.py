@@ -18,8 +18,8 @@ from ducklake_registry.display.plots import (
     throughput_plot,
     throughputs,
 )
-from ducklake_registry.display.printable import printable
 from ducklake_registry.display.units import milliseconds
+from ducklake_registry.printable import printable
 from ducklake_registry.waiting import spoken_duration
 
 if TYPE_CHECKING:

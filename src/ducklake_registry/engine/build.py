@@ -8,8 +8,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ducklake_registry.engine.client import translated
 from ducklake_registry.engine.images import platform_of
+from ducklake_registry.engine.refusals import translated
 from ducklake_registry.errors import EngineError
 from ducklake_registry.oci import Platform
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 _EVIDENCE = 20
 _OTHER_PLATFORM = "this engine's own builder builds for its own platform only: --builder buildx"
+_STEP = re.compile(r"(?:Step|STEP) (?P<number>\d+/\d+) ?: (?P<command>.*)")  # Docker's way, and Podman's
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-_BOOKKEEPING = (" --->", "Removing intermediate container")
+_BOOKKEEPING = (" --->", "--> ", "Removing intermediate container")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +124,8 @@ class _Output:
         return BuildFailed(f"the build failed{where}: {self.error.strip()}", hint, tuple(self._step))
 
     def _told(self, line: str) -> None:
-        if line.startswith("Step "):
-            self._title, _, command = line.partition(" : ")
-            self._title = f"{self._title[:1].lower()}{self._title[1:]} ({command})"
+        if step := _STEP.fullmatch(line):
+            self._title = f"step {step['number']} ({step['command']})"
             self._step.clear()
         elif (said := _COLOURS.sub("", line)).strip() and not said.startswith(_BOOKKEEPING):
             self._step.append(said)

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ducklake_registry.engine.build import BuildFailed
+from ducklake_registry.engine.failures import registry_failure
+from ducklake_registry.engine.logins import logged_in
 from ducklake_registry.errors import EngineError
 from ducklake_registry.process import CommandFailed, CommandMissing, run
 from ducklake_registry.reference import Digest
@@ -17,10 +19,15 @@ if TYPE_CHECKING:
 
     from ducklake_registry.engine.build import BuildOptions
     from ducklake_registry.engine.context import BuildContext
+    from ducklake_registry.engine.images import Login
+    from ducklake_registry.reference import Reference
 
 _CHECK_SECONDS = 30.0
 _LONGEST_BUILD = 86400.0
+_BUILD = ("docker", "buildx", "build", "--progress=plain")
 _EVIDENCE = 20
+_OTHER_BUILDER = "make a builder that can: docker buildx create --use --driver-opt network=host"
+"""On the host's network, or its `localhost` would be another than the user's."""
 
 
 def check_buildx() -> str:
@@ -28,41 +35,70 @@ def check_buildx() -> str:
     try:
         return run(["docker", "buildx", "version"], timeout=_CHECK_SECONDS).strip()
     except (CommandFailed, CommandMissing) as error:
+        output = error.output.strip() if isinstance(error, CommandFailed) else ""
         raise EngineError(
-            f"`docker buildx` is not here: {_last_line(error)}",
+            f"`docker buildx` is not here: {[*output.splitlines(), error.message][0]}",
             "install it (docs.docker.com/go/buildx), or build for one platform with the engine's own builder",
         ) from error
 
 
-def build_with_buildx(
+def load_with_buildx(
     context: BuildContext,
     options: BuildOptions,
     labels: Mapping[str, str],
     names: Sequence[str],
     on_line: Callable[[str], None],
-    *,
-    push: bool,
-) -> Digest | None:
-    """Build an image under names and push it, or else load it into the engine; return the digest pushed.
+) -> None:
+    """Build an image and load it into the engine under names; `on_line` takes each line of buildx's output.
 
-    `on_line` takes each line of buildx's output. Raises BuildFailed.
+    Raises BuildFailed.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    _run([*_BUILD, "--load", *_words(context, options, labels, names)], on_line, {})
+
+
+def push_with_buildx(
+    context: BuildContext,
+    options: BuildOptions,
+    labels: Mapping[str, str],
+    targets: Sequence[Reference],
+    login: Login,
+    on_line: Callable[[str], None],
+) -> Digest:
+    """Build an image and push it to a registry; return the digest under which it is there.
+
+    `on_line` takes each line of buildx's output. Raises BuildFailed, and what a push by the engine raises.
+    """
+    names = [str(each) for each in targets]
+    with tempfile.TemporaryDirectory() as folder, logged_in(login) as variables:
         metadata = Path(folder) / "metadata.json"
-        where = ["--push" if push else "--load", "--metadata-file", str(metadata)]
-        command = ["docker", "buildx", "build", "--progress=plain", *where]
-        _run([*command, *_words(context, options, labels, names)], on_line)
-        return _pushed_digest(metadata) if push else None
+        argv = [*_BUILD, "--push", "--metadata-file", str(metadata), *_words(context, options, labels, names)]
+        try:
+            _run(argv, on_line, variables)
+        except PushFailed as error:
+            raise registry_failure(f"cannot push {names[0]}", targets[0].registry, error.message) from error
+        return _pushed_digest(metadata)
 
 
-def _run(argv: list[str], on_line: Callable[[str], None]) -> None:
+class PushFailed(EngineError):
+    """buildx built the image but could not push it; the message is its own."""
+
+
+def _run(argv: list[str], on_line: Callable[[str], None], variables: Mapping[str, str]) -> None:
     try:
-        run(argv, timeout=_LONGEST_BUILD, on_line=on_line)
+        run(argv, timeout=_LONGEST_BUILD, on_line=on_line, variables=variables)
     except CommandFailed as error:
         lines = [line.rstrip() for line in error.output.splitlines() if line.strip()]
-        raise BuildFailed(
-            f"the build failed: {_last_line(error)}", "its output is above", tuple(lines[-_EVIDENCE:])
-        ) from error
+        said = _said(lines, error.message)
+        if "failed to push" in said or any(line.startswith(" > pushing") for line in lines):
+            raise PushFailed(said) from error
+        hint = _OTHER_BUILDER if "Multi-platform build is not supported" in said else "its output is above"
+        raise BuildFailed(f"the build failed: {said}", hint, tuple(lines[-_EVIDENCE:])) from error
+
+
+def _said(lines: list[str], otherwise: str) -> str:
+    """Return what buildx gave as the reason, before the advice that may follow it."""
+    reasons = [line.removeprefix("ERROR: ").strip() for line in lines if line.startswith("ERROR: ")]
+    return [otherwise, *lines[-1:], *reasons[-1:]][-1].removeprefix("failed to build: ")
 
 
 def _words(
@@ -86,8 +122,3 @@ def _pushed_digest(metadata: Path) -> Digest:
         return Digest(json.loads(metadata.read_text("utf-8"))["containerimage.digest"])
     except (OSError, ValueError, KeyError) as error:
         raise EngineError("buildx did not say under which digest it has pushed the image") from error
-
-
-def _last_line(error: CommandFailed | CommandMissing) -> str:
-    lines = error.output.strip().splitlines() if isinstance(error, CommandFailed) else []
-    return lines[-1].strip() if lines else error.message

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import io
+import socket
 import tarfile
 import threading
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ducklake_registry.engine.refusals import NotThere, translated
 from ducklake_registry.errors import EngineError, TimeoutExpired
 from ducklake_registry.waiting import spoken_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import docker
 
@@ -23,24 +25,21 @@ if TYPE_CHECKING:
 
 _CLUSTER_LABEL = "io.x-k8s.kind.cluster"
 _ROLE_LABEL = "io.x-k8s.kind.role"
-_START_HINT = "start Docker (Docker Desktop, or `sudo systemctl start docker`) and check with `docker info`"
-
-
-class NotThere(EngineError):
-    """The engine has no image or container of that name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
     """A node of a kind cluster, as its container shows it.
 
-    `ports` maps the ports of the node to those of the host, also where the node is stopped.
+    `ports` maps the ports of the node to those of the host, also where the node is stopped. One that is `paused`
+    does not run either.
     """
 
     name: str
     role: str
     running: bool
     ports: Mapping[int, int]
+    paused: bool = False
 
 
 class Engine:
@@ -63,7 +62,9 @@ class Engine:
         host = os.environ.get("DOCKER_HOST")
         with translated():
             if host or (context := ContextAPI.get_current_context()) is None or context.Name == "default":
+                _knock(host or "")
                 return docker.from_env(timeout=int(self._timeout))
+            _knock(context.Host or "")
             return docker.DockerClient(base_url=context.Host, tls=context.TLSConfig, timeout=int(self._timeout))
 
     @property
@@ -80,6 +81,18 @@ class Engine:
         """Return the engine's version, such as "28.2.2"."""
         with translated():
             return str(self._client.version()["Version"])
+
+    def described(self) -> str:
+        """Return what the engine is, such as "Docker 28.2.2" or "Podman 5.4.0"."""
+        with translated():
+            found = self._client.version()
+            names = [str(each.get("Name")) for each in found.get("Components") or ()]
+        return f"{'Podman' if 'Podman Engine' in names else 'Docker'} {found['Version']}"
+
+    def info(self) -> dict[str, Any]:
+        """Return what `docker info` shows: the engine's settings, under the API's own names."""
+        with translated():
+            return dict(self._client.info())
 
     def image_id(self, reference: str) -> str | None:
         """Return the id ("sha256:…") of the image that the engine has under a name or digest, if it has one."""
@@ -176,9 +189,13 @@ class Engine:
         return text
 
     def start_container(self, name: str) -> None:
-        """Start a container that was stopped."""
+        """Let a container run that was stopped or paused."""
         with translated():
-            self._client.containers.get(name).start()
+            container = self._client.containers.get(name)
+            if container.status == "paused":
+                container.unpause()
+            else:
+                container.start()
 
     def has_files(self, container: str, files: Mapping[str, str]) -> bool:
         """Return whether all these text files (path to content) are in a container, running or not."""
@@ -192,6 +209,16 @@ class Engine:
             with tarfile.open(fileobj=io.BytesIO(next(iter(chunks))), mode="r|") as archive:
                 return archive.next() is not None and archive.next() is not None
         return False
+
+    def files_in(self, container: str, folder: str) -> dict[str, str]:
+        """Return the text files below a folder of a container, by their paths; none where it is not there."""
+        with contextlib.suppress(NotThere), translated():
+            chunks, _ = self._client.containers.get(container).get_archive(folder)
+            with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+                files = ((each.name, archive.extractfile(each)) for each in archive if each.isfile())
+                parent = folder.rpartition("/")[0]
+                return {f"{parent}/{name}": file.read().decode(errors="replace") for name, file in files if file}
+        return {}
 
     def write_files(self, container: str, files: Mapping[str, str]) -> bool:
         """Put text files (path to content) into a running container; return whether any was not so already."""
@@ -216,6 +243,7 @@ def _node(container: Any) -> Node:
         role=container.labels.get(_ROLE_LABEL, ""),
         running=container.status == "running",
         ports=_published(container),
+        paused=container.status == "paused",
     )
 
 
@@ -240,26 +268,18 @@ def _archive(files: Mapping[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-@contextlib.contextmanager
-def translated() -> Iterator[None]:
-    """Raise what the SDK raises as EngineError."""
-    from docker.errors import APIError, DockerException, NotFound
-    from requests.exceptions import RequestException
-
-    try:
-        yield
-    except NotFound as error:
-        raise NotThere(f"the Docker Engine has no such thing: {error.explanation or error}") from error
-    except APIError as error:
-        raise EngineError(f"the Docker Engine refused: {error.explanation or error}") from error
-    except (DockerException, RequestException, OSError) as error:
-        raise EngineError(f"the Docker Engine does not answer: {_cause(error)}", _START_HINT) from error
+def load_sdk() -> None:
+    """Load the SDK, for those who have several threads: while one loads a library, others must not load it too."""
+    import docker.context
+    import docker.errors
+    import docker.transport  # noqa: F401
 
 
-def _cause(error: BaseException) -> str:
-    text = str(error)
-    if "Permission denied" in text:
-        return "permission denied on its socket (are you in the group `docker`?)"
-    if "No such file" in text or "Connection refused" in text:
-        return "nothing listens on its socket"
-    return text.rpartition(": ")[2].strip(" '\")")
+def _knock(host: str) -> None:
+    """Raise OSError where nothing listens on the engine's socket: the SDK would leave its own end of it open."""
+    from docker.utils import parse_host
+
+    scheme, _, path = str(parse_host(host)).partition("://")
+    if scheme == "http+unix":
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(path)

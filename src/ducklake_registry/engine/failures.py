@@ -29,7 +29,8 @@ def registry_failure(what: str, registry: str, said: str) -> DlrError:  # noqa: 
     if "server gave HTTP response to HTTPS client" in said:
         return EngineError(
             message,
-            f'the engine speaks TLS to {registry}: give it TLS, or add it to "insecure-registries" in daemon.json',
+            f'the engine speaks TLS to {registry}: give it TLS, or add it to "insecure-registries" in daemon.json'
+            " (Podman: registries.conf)",
         )
     if "x509:" in said or "certificate" in said:
         return EngineError(

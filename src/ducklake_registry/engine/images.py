@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import TYPE_CHECKING, Any
 
-from ducklake_registry.engine.client import NotThere, translated
 from ducklake_registry.engine.failures import registry_failure
 from ducklake_registry.engine.layers import Layers
+from ducklake_registry.engine.refusals import NotThere, translated
 from ducklake_registry.errors import EngineError
 from ducklake_registry.reference import Digest
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from ducklake_registry.engine.client import Engine
     from ducklake_registry.reference import Reference
     from ducklake_registry.step import Report
+
+_PUSHED = re.compile(r"\S+: digest: (?P<digest>\S+) size: \d+")
 
 Login = dict[str, str]
 """Who asks the registry, in the engine's words; empty for nobody."""
@@ -69,10 +72,19 @@ def platform_of(engine: Engine, image: str) -> str:
 @contextlib.contextmanager
 def named(engine: Engine, image_id: str, names: Sequence[str]) -> Iterator[None]:
     """Give an image further names; if the block fails, each name is what it was before."""
-    before: Mapping[str, str | None] = {name: engine.image_id(name) for name in names}
-    try:
+    with names_kept(engine, names):
         for name in names:
             _tag(engine, image_id, name)
+        yield
+
+
+@contextlib.contextmanager
+def names_kept(engine: Engine, names: Sequence[str]) -> Iterator[None]:
+    """See that if the block fails, each name is what it was before, whoever changed it in the block."""
+    before: Mapping[str, str | None] = {}
+    with contextlib.suppress(EngineError):  # without an engine there is no name to keep
+        before = {name: engine.image_id(name) for name in names}
+    try:
         yield
     except BaseException:
         for name, former in before.items():
@@ -100,12 +112,18 @@ def _untag(engine: Engine, name: str) -> None:
         engine.api.remove_image(name, noprune=True)
 
 
+def _pushed_digest(event: Mapping[str, Any]) -> str | None:
+    """Return the digest that an event of a push tells: Docker by a field of its own, Podman in words alone."""
+    told = _PUSHED.fullmatch(str(event.get("status", "")))
+    return event.get("aux", {}).get("Digest") or (told and told["digest"])
+
+
 def _followed(events: Iterator[dict[str, Any]], what: str, registry: str, report: Report) -> Digest | None:
     """Read the stream to its end, so that the connection is free again; raise what it told of failure."""
     layers, error, digest = Layers(), "", None
     for event in events:
         error = error or str(event.get("error", ""))
-        digest = event.get("aux", {}).get("Digest", digest)
+        digest = _pushed_digest(event) or digest
         layers.take(event)
         report(str(layers))
     if error:

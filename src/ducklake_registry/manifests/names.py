@@ -7,6 +7,8 @@ NAMESPACE = "storage"
 
 DEPLOYMENT = "docker-registry"
 SERVICE = "docker-registry"
+NODE_PORT_SERVICE = "docker-registry-nodeport"
+CONFIG = "registry-config"
 CLAIM = "registry-storage"
 
 PART_OF = ("app.kubernetes.io/part-of", "ducklake-registry")

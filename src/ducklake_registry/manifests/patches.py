@@ -100,9 +100,14 @@ def with_namespace(objects: list[Object], namespace: str) -> list[Object]:
 def with_config_checksum(objects: list[Object]) -> list[Object]:
     """Note the configuration's SHA-256 on the pods, so that a changed configuration rolls them."""
     data = find(objects, "ConfigMap", "registry-config")["data"]
-    checksum = hashlib.sha256(data["config.yml"].encode()).hexdigest()
     path = ("spec", "template", "metadata", "annotations")
-    return _changed(objects, "Deployment", "docker-registry", path, {CHECKSUM_ANNOTATION: checksum})
+    note = {CHECKSUM_ANNOTATION: checksum(data["config.yml"])}
+    return _changed(objects, "Deployment", "docker-registry", path, note)
+
+
+def checksum(configuration: str) -> str:
+    """Return the SHA-256 of a configuration, in hexadecimal digits."""
+    return hashlib.sha256(configuration.encode()).hexdigest()
 
 
 def find(objects: list[Object], kind: str, name: str) -> Object:

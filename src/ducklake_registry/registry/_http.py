@@ -199,7 +199,7 @@ class Session:
         try:
             response = self._client.send(request, stream=True, auth=None)
             status = response.status_code
-        except httpx.TransportError as error:
+        except (httpx.TransportError, httpx.InvalidURL) as error:
             # Only httpx's own: it has read the head of the answer, and its Location leads nowhere.
             raise InvalidAnswer(f"{self.endpoint.name} redirects to what is no URL: {error}") from error
         finally:
@@ -220,7 +220,7 @@ class Session:
         raise InvalidAnswer(f"{self.endpoint.name} redirects more than {_REDIRECTS} times")
 
     def _fetch_token(self, url: str, *, authorization: str | None, form: dict[str, str] | None) -> dict[str, Any]:
-        request = self._client.build_request("POST" if form else "GET", url, data=form)
+        request = self._client.build_request("POST" if form else "GET", self.absolute(url), data=form)
         call = Call(request.method, url, scope="", subject="a token", repeatable=True)
 
         def attempt(call: Call, deadline: float) -> Answer:
@@ -264,7 +264,6 @@ class _Transport(httpx.BaseTransport):
         exchange = self._connections.send(_origin(request.url), outgoing, request.extensions["seconds"])
         return httpx.Response(
             exchange.status,
-            # As bytes: httpx takes text for ASCII.
             headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in exchange.headers],
             stream=_Body(exchange),
             extensions={"exchange": exchange},

@@ -14,17 +14,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from ducklake_registry.errors import InvalidAnswer, Unauthorized
-from ducklake_registry.registry.endpoint import Endpoint, is_loopback
+from ducklake_registry.reference import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ducklake_registry.registry.challenge import Challenge
     from ducklake_registry.registry.credentials import Credentials
+    from ducklake_registry.registry.endpoint import Endpoint
 
 _CLIENT_ID = "dlr"
 # The specification's default and least; a token is renewed a little before its end.
 _TOKEN_SECONDS = 60.0
+_LONGEST_SECONDS = 10 * 365 * 86_400.0
 _EARLY_SECONDS = 5.0
 
 
@@ -152,7 +154,11 @@ class Authorizer:
 
     def _check_realm(self, realm: str) -> None:
         """Let nothing send a password in the clear that the registry itself would get over TLS."""
-        url = urlsplit(realm)
+        try:
+            url = urlsplit(realm)
+        except ValueError as error:
+            name = self._endpoint.name
+            raise InvalidAnswer(f"{name} asks for a token from {realm[:200]!r}, which is no URL") from error
         if url.scheme == "https" or (
             url.scheme == "http" and (self._endpoint.scheme == "http" or is_loopback(url.hostname or ""))
         ):
@@ -176,9 +182,9 @@ def _covers(scope: str, wanted: str) -> bool:
 
 def _read_token(answer: dict[str, Any]) -> _Token:
     token = answer.get("token") or answer.get("access_token")
-    if not isinstance(token, str):
-        raise InvalidAnswer("the token server's answer has no token in it")
+    if not isinstance(token, str) or not (token.isascii() and token.isprintable()):
+        raise InvalidAnswer("the token server's answer has no token in it that can be sent")
     seconds = answer.get("expires_in")
-    lasting = float(seconds) if isinstance(seconds, int | float) else _TOKEN_SECONDS
-    lasting = max(lasting, _TOKEN_SECONDS)
-    return _Token(f"Bearer {token}", time.monotonic() + lasting - _EARLY_SECONDS)
+    if not (isinstance(seconds, int | float) and _TOKEN_SECONDS < seconds < _LONGEST_SECONDS):
+        seconds = _TOKEN_SECONDS
+    return _Token(f"Bearer {token}", time.monotonic() + seconds - _EARLY_SECONDS)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from typing import Self
 
 from ducklake_registry.errors import UsageError
-from ducklake_registry.reference import DOCKER_HUB, parse_registry
+from ducklake_registry.reference import DOCKER_HUB, is_loopback, parse_registry
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -45,16 +44,6 @@ class Endpoint:
         """The base of all its URLs, without a slash at the end."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}"
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine, by its name or address alone (RFC 6761, section 6.3)."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _split_port(name: str) -> tuple[str, int | None]:

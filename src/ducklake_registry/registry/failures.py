@@ -18,6 +18,12 @@ CONNECTION_FAILURES = (OSError, http.client.HTTPException)
 _NO_SUCH_NAME = {
     getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_FAIL") if hasattr(socket, name)
 }
+# OpenSSL's X509_V_ERR_… for what no other authority would change.
+_TRUST_HINTS = {
+    9: "see whether this machine's clock is right: date",
+    10: "have it renewed, unless this machine's clock is wrong: date",
+    62: "use a name that the certificate has",
+}
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNEXPECTED_MESSAGE", "HTTP_REQUEST")
 
 
@@ -36,7 +42,8 @@ def unreachable(error: BaseException, endpoint: Endpoint, host: str, attempts: i
         case ssl.SSLCertVerificationError():
             return RegistryUnreachable(
                 f"the certificate of {name} is not trusted: {error.verify_message}",
-                "name the authority that signed it: --ca-file FILE; or, for a test, --insecure",
+                _TRUST_HINTS.get(error.verify_code, "name the authority that signed it: --ca-file FILE")
+                + "; or, for a test, --insecure",
             )
         case ssl.SSLError() if _is_not_tls(error):
             return RegistryUnreachable(f"{name} does not speak TLS", f"for plain HTTP write http://{name}")

@@ -42,6 +42,13 @@ class Asked(Generic[T]):
             self._unavailable[self._part] = error
             return None
 
+    def told(self) -> str:
+        """Wait for the answer, and return it in words, or in words why it cannot be had."""
+        try:
+            return str(self.get())
+        except DlrError as error:
+            return error.message
+
 
 class Questions:
     """The questions of one report, each asked in a thread of its own.
@@ -68,10 +75,10 @@ class Questions:
 
 
 @contextlib.contextmanager
-def asking() -> Iterator[Questions]:
+def asking(at_once: int = _AT_ONCE) -> Iterator[Questions]:
     """Give the means to ask many things at once, while the body runs.
 
     The threads do not keep the program from ending, so Ctrl-C is not held up by a server that does not answer.
     """
-    with ThreadPool(_AT_ONCE) as pool:
+    with ThreadPool(at_once) as pool:
         yield Questions(pool)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ducklake_registry.engine import build_with_buildx, check_buildx
+from ducklake_registry.engine import check_buildx, load_with_buildx, names_kept, push_with_buildx
 from ducklake_registry.errors import DigestMismatch
 from ducklake_registry.step import Step, silent
 from ducklake_registry.workflows.build_and_push import BuiltImage, PushedImage, local_image
-from ducklake_registry.workflows.engine_and_registry import reach
+from ducklake_registry.workflows.engine_and_registry import login_of, persistently, reach
 
 if TYPE_CHECKING:
     from ducklake_registry.engine import Engine
-    from ducklake_registry.reference import Reference
+    from ducklake_registry.reference import Digest, Reference
     from ducklake_registry.registry import RegistryClient
     from ducklake_registry.step import Report
     from ducklake_registry.workflows.build_and_push import ImageNames, Source
@@ -46,7 +46,8 @@ class BuildxLoad:
         """Build it and load it into the engine."""
         source = self.source
         labels = source.labels_for(self.names.tags[0])
-        build_with_buildx(source.context, source.options, labels, self.names.local, self.tell, push=False)
+        with names_kept(self.engine, self.names.local):
+            load_with_buildx(source.context, source.options, labels, self.names.local, self.tell)
         return "built"
 
     def result(self) -> BuiltImage:
@@ -56,11 +57,17 @@ class BuildxLoad:
 
 @dataclass(frozen=True, slots=True)
 class BuildxPush:
-    """An image in a registry that buildx has built, mostly for several platforms; the engine never has it."""
+    """An image in a registry that buildx has built, mostly for several platforms.
 
+    Some of buildx's builders leave it in the engine too, under the same names. When the registry goes away
+    meanwhile, it is awaited for `patience` seconds.
+    """
+
+    engine: Engine
     client: RegistryClient
     names: ImageNames
     source: Source
+    patience: float = 300
     tell: Report = silent
 
     @property
@@ -78,11 +85,10 @@ class BuildxPush:
             Step(title, self.build),
         ]
 
-    def build(self, _report: Report) -> str:
+    def build(self, report: Report) -> str:
         """Build and push; the registry must then have what buildx says, by every tag."""
-        source, names = self.source, [str(each) for each in self.targets]
-        labels = source.labels_for(self.names.tags[0])
-        said = build_with_buildx(source.context, source.options, labels, names, self.tell, push=True)
+        with names_kept(self.engine, [str(each) for each in self.targets]):
+            said = persistently(self._pushed, self.client, self.patience, report)
         for target, tag in zip(self.targets, self.names.tags, strict=True):
             found = self.client.head_manifest(self.names.repository, tag).digest
             if found != said:
@@ -92,3 +98,8 @@ class BuildxPush:
     def result(self) -> PushedImage:
         """Ask the registry what it has now."""
         return PushedImage.of(self.targets, self.client.manifest(self.names.repository, self.names.tags[0]))
+
+    def _pushed(self) -> Digest:
+        source, labels = self.source, self.source.labels_for(self.names.tags[0])
+        login = login_of(self.client)
+        return push_with_buildx(source.context, source.options, labels, self.targets, login, self.tell)

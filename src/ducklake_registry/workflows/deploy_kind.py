@@ -75,12 +75,18 @@ class DeployKind:
         """Make or repair the cluster; in a new one the next steps are begun while it is still starting."""
         if self.engine.nodes(self.spec.name):
             return self.kind_cluster.ensure(report)
-        with HeadStart([self._load_image_early, self._deploy_early], self.deadline):
+        # A pod that found no node before the workers have joined is not tried again for most of a minute.
+        begun = [self._load_image_early] if self._size > 1 else [self._load_image_early, self._deploy_early]
+        with HeadStart(begun, self.deadline):
             return self.kind_cluster.ensure(report)
 
+    @property
+    def _size(self) -> int:
+        """How many nodes the cluster is to have."""
+        return len(kind.config(self.spec)["nodes"])
+
     def _load_image_early(self, report: Report) -> str:
-        nodes = self.engine.nodes(self.spec.name)
-        if len(nodes) < len(kind.config(self.spec)["nodes"]):
+        if len(self.engine.nodes(self.spec.name)) < self._size:
             raise ClusterError("not all nodes are there")
         return self.load_image(report)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ducklake_registry.cluster.apply import Change, apply_all, preview
-from ducklake_registry.cluster.kinds import CLAIM, DEPLOYMENT, STORAGE_CLASS
+from ducklake_registry.cluster.apply import Change, apply_all, preview, wait_until_gone
+from ducklake_registry.cluster.classes import is_default_class
+from ducklake_registry.cluster.kinds import CLAIM, CONFIG_MAP, DEPLOYMENT, POD, STORAGE_CLASS
 from ducklake_registry.cluster.rollout import Workload, follow
+from ducklake_registry.cluster.workload import newest_pods
 from ducklake_registry.errors import AccessDenied, ClusterError
 from ducklake_registry.manifests import RegistrySpec, find, names, parse_quantity, patched, registry_objects
 from ducklake_registry.step import Step
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
 DEPLOYMENT_NAME = names.DEPLOYMENT
 CLAIM_NAME = names.CLAIM
 DEFAULT_NAMESPACE = names.NAMESPACE
-
-_DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,33 @@ class DeployRegistry:
 
     def apply(self, report: Report) -> str:
         """Apply every object; the outcome counts them."""
-        return apply_all(self.cluster, self.objects(), self.deadline, report)
+        before, generation = self._configuration(), self._generation()
+        outcome = apply_all(self.cluster, self.objects(), self.deadline, report)
+        # Its check sum rolls the pods; not if somebody has changed the ConfigMap alone, which is now as it was.
+        if before not in {None, self._configuration()} and generation == self._generation():
+            self.restart(report)
+        return outcome
+
+    def _configuration(self) -> str | None:
+        """Return the registry's configuration as it is on the cluster."""
+        found = self.cluster.get(CONFIG_MAP, names.CONFIG, self.namespace)
+        return found.get("data", {}).get("config.yml") if found else None
+
+    def _generation(self) -> int | None:
+        """Return how often the Deployment was changed; an applied one that is as it was is none the older."""
+        found = self.cluster.get(DEPLOYMENT, DEPLOYMENT_NAME, self.namespace)
+        return int(found["metadata"]["generation"]) if found else None
+
+    def restart(self, report: Report) -> str:
+        """Replace the pods: the registry reads its configuration only when it starts."""
+        deployment = self.cluster.get(DEPLOYMENT, DEPLOYMENT_NAME, self.namespace)
+        pods = newest_pods(self.cluster, deployment) if deployment else []
+        for pod in pods:
+            report(f"pod {pod['metadata']['name']}")
+            self.cluster.delete(POD, pod["metadata"]["name"], self.namespace)
+        for pod in pods:
+            wait_until_gone(self.cluster, {"apiVersion": "v1", "kind": "Pod"} | pod, self.deadline, report)
+        return f"{len(pods)} replaced"
 
     def roll_out(self, report: Report) -> str:
         """Wait until the registry's pods are the newest and ready."""
@@ -117,6 +143,5 @@ def _check_class(cluster: Cluster, wanted: str | None) -> None:
     choice = f"--storage-class NAME: {', '.join(names)}" if names else "install a storage provisioner first"
     if wanted is not None and wanted not in names:
         raise ClusterError(f"the cluster has no storage class {wanted!r}", hint=choice)
-    marks = [(each["metadata"].get("annotations") or {}).get(_DEFAULT_CLASS) for each in classes]
-    if wanted is None and "true" not in marks:
+    if wanted is None and not any(map(is_default_class, classes)):
         raise ClusterError("the cluster has no default storage class for the registry's volume", hint=choice)

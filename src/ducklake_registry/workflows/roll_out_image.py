@@ -10,8 +10,7 @@ from ducklake_registry.cluster.kind import KindSpec
 from ducklake_registry.errors import NotFound
 from ducklake_registry.lock import exclusive
 from ducklake_registry.manifests import load_workloads, pinned, runs
-from ducklake_registry.reference import Reference
-from ducklake_registry.registry.endpoint import is_loopback
+from ducklake_registry.reference import Reference, is_loopback
 from ducklake_registry.step import Step
 from ducklake_registry.waiting import Deadline
 from ducklake_registry.workflows.deploy_environment import follow_all

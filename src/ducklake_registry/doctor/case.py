@@ -1,0 +1,108 @@
+"""`Case`: what is to be examined, as the user put it; and how commands about it are typed."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ducklake_registry.cluster.kind import DEFAULT_NAME
+from ducklake_registry.manifests import RegistrySpec, find, names, registry_objects
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ducklake_registry.cluster.kubeconfig import Kubeconfig
+    from ducklake_registry.engine import Engine
+    from ducklake_registry.registry import RegistryClient
+
+_HOST_PORT = 5000
+
+# By which options each command is told what it is about.
+_CLUSTER = ("context", "namespace", "kubeconfig")
+_ABOUT = {
+    "deploy-kind": ("namespace", "kubeconfig"),
+    "destroy-kind": ("kubeconfig",),
+    "doctor": ("registry", *_CLUSTER),
+    "list-registry-images": ("registry",),
+    "registry-status": ("registry", *_CLUSTER),
+    "test-registry": ("registry", *_CLUSTER),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A registry and the cluster that it is in.
+
+    `context` and `registry` are None where the user has named none: then it is the laptop's cluster, or the
+    current context, and that cluster's own registry. `client` makes a client of a registry with the user's
+    options.
+    `named_kubeconfig` is what was said with `--kubeconfig`. `thorough` allows to put something into the registry
+    and the cluster.
+    """
+
+    kubeconfig: Kubeconfig
+    context: str | None
+    namespace: str
+    registry: str | None
+    client: Callable[[str], RegistryClient]
+    engine: Engine
+    named_kubeconfig: str | None = None
+    thorough: bool = False
+
+    def dlr(self, command: str, **options: object) -> str:
+        """Return a command of ours about this case; an option that is True is a flag, None leaves it out."""
+        words = ["dlr", command]
+        named = {
+            "registry": self.registry,
+            "context": self.context,
+            "namespace": self.namespace if self.namespace != names.NAMESPACE else None,
+            "kubeconfig": self.named_kubeconfig,
+        }
+        about = {name: named[name] for name in _ABOUT.get(command, _CLUSTER)}
+        for name, value in (options | about).items():
+            if value is not None:
+                words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
+        return shlex.join(words)
+
+    def kubectl(self, context: str, *words: str) -> str:
+        """Return a command of kubectl about this cluster; words are written as they are given."""
+        named = ["--kubeconfig", shlex.quote(self.named_kubeconfig)] if self.named_kubeconfig else []
+        return " ".join(["kubectl", *named, "--context", shlex.quote(context), *words])
+
+    def restart(self, context: str) -> str:
+        """Return the command that replaces the registry's pods."""
+        deployment = f"deployment/{names.DEPLOYMENT}"
+        return self.kubectl(context, "rollout restart", deployment, "--namespace", self.namespace)
+
+    def deploy_kind(self, name: str, host_port: int) -> str:
+        """Return the command that makes or repairs the laptop's cluster."""
+        return self.dlr(
+            "deploy-kind",
+            name=name if name != DEFAULT_NAME else None,
+            host_port=host_port if host_port != _HOST_PORT else None,
+        )
+
+    def deploy_registry(self, spec: RegistrySpec) -> str:
+        """Return the command that deploys the registry as `spec` says."""
+        usual = usual_spec()
+        chosen = {
+            "registry_image": spec.image if spec.image != usual.image else None,
+            "node_port": spec.node_port if spec.node_port != usual.node_port else None,
+            "memory": spec.memory if spec.memory != usual.memory else None,
+            "cpu": spec.cpu if spec.cpu != usual.cpu else None,
+        }
+        return self.dlr("deploy-registry", **chosen)
+
+
+def usual_spec() -> RegistrySpec:
+    """Return what the manifests say without any option."""
+    objects = registry_objects()
+    container = find(objects, "Deployment", names.DEPLOYMENT)["spec"]["template"]["spec"]["containers"][0]
+    service = find(objects, "Service", names.NODE_PORT_SERVICE)
+    return RegistrySpec(
+        image=container["image"],
+        node_port=service["spec"]["ports"][0]["nodePort"],
+        memory=container["resources"]["limits"]["memory"],
+        cpu=container["resources"]["limits"]["cpu"],
+    )

@@ -1,0 +1,153 @@
+"""The cluster: its API, the registry's namespace, and the claim that its images are on."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from ducklake_registry.cluster import kind, kinds
+from ducklake_registry.cluster.classes import DEFAULT_MARK, is_default_class
+from ducklake_registry.cluster.diagnosis import last_events
+from ducklake_registry.cluster.kubeconfig import knows
+from ducklake_registry.doctor.clock import skewed
+from ducklake_registry.doctor.deploying import deploy_again
+from ducklake_registry.doctor.finding import Finding, Look, Remedy, not_applicable, sound
+from ducklake_registry.errors import AccessDenied, ClusterError, ClusterUnreachable, DlrError
+from ducklake_registry.manifests import names
+from ducklake_registry.reports.objects import Claim
+from ducklake_registry.reports.verdict import NEARLY_FULL
+
+if TYPE_CHECKING:
+    from ducklake_registry.doctor.patient import Patient
+    from ducklake_registry.manifests import Object
+
+ELSEWHERE = not_applicable("the registry is not in this cluster")
+_MIB = 1024**2
+_EXPIRED = "certificate has expired"
+
+
+def api(patient: Patient) -> Look:
+    """The API server answers, accepts us, and its clock is right."""
+    if not patient.belongs:
+        return ELSEWHERE
+    try:
+        version = patient.api_version
+    except (ClusterUnreachable, AccessDenied) as error:
+        return sound("", _unusable(patient, error))
+    said = f"{version} at {patient.cluster.server}"
+    return sound(said, skewed("the API server", patient.cluster.time(), datetime.now(UTC)))
+
+
+def _unusable(patient: Patient, error: DlrError) -> Finding:
+    """Tell a kubeconfig that does not fit the cluster from a cluster that does not answer."""
+    name = patient.kind_name
+    with suppress(DlrError):
+        if name and patient.containers and not knows(patient.case.kubeconfig, kind.kubeconfig_of(name)):
+            means = f"the kubeconfig does not know the cluster {name} as it is now"
+            repair = patient.case.deploy_kind(name, patient.mapped or patient.endpoint.port)
+            return Finding(error.message, means, repair, remedy=Remedy.ADD_CONTEXT)
+    means = "nothing in the cluster can be seen or changed"
+    repair = error.hint or "kubectl cluster-info"
+    if _EXPIRED in error.message or isinstance(error, AccessDenied):
+        means = "a certificate or token that opens the cluster is not valid now, or this machine's clock is wrong"
+    with suppress(DlrError):
+        if patient.containers:
+            repair = _look_into(patient.containers[0].name, error)
+    return Finding(error.message, means, repair)
+
+
+def _look_into(node: str, error: DlrError) -> str:
+    """Return how a kind cluster is made to answer, or asked why it does not."""
+    if _EXPIRED in error.message or isinstance(error, AccessDenied):
+        return f"docker exec {node} kubeadm certs renew all && docker restart {node}"
+    return f"docker logs --tail 20 {node}  # shows why it does not come up"
+
+
+def namespace(patient: Patient) -> Look:
+    """The registry's namespace is there, and not on its way out."""
+    if not patient.belongs:
+        return ELSEWHERE
+    name = patient.case.namespace
+    found = patient.cluster.get(kinds.NAMESPACE, name)
+    if found is None:
+        means = "the registry was never deployed here, or somebody removed it"
+        return sound("", deploy_again(patient, f"there is no namespace {name}", means))
+    if found["status"].get("phase") == "Terminating":
+        why = next((each["message"] for each in found["status"].get("conditions", ()) if _remains(each)), "")
+        seen = f"the namespace {name} is being deleted{': ' if why else ''}{why}"
+        repair = patient.case.kubectl(patient.context, "get namespace", name, "--output yaml")
+        return sound("", Finding(seen, "nothing new can be made in it until that has ended", repair))
+    return sound(name)
+
+
+def _remains(condition: Object) -> bool:
+    return str(condition["type"]).startswith("NamespaceContentRemaining") and condition["status"] == "True"
+
+
+def claim(patient: Patient) -> Look:
+    """The claim has a volume, and that has room."""
+    if not patient.belongs:
+        return ELSEWHERE
+    if patient.claim is None:
+        if patient.deployment is None:
+            return not_applicable("there is no registry")
+        seen, means = f"the claim {names.CLAIM} is gone", "the registry's pod has no volume to keep images on"
+        return sound("", deploy_again(patient, seen, means))
+    found = Claim.of(patient.claim)
+    if found.phase != "Bound":
+        return _unbound(patient, found)
+    said = f"{found.name} is bound, {found.size // _MIB:,} MiB of class {found.storage_class or 'none'}"
+    return sound(said, _full(patient))
+
+
+def _full(patient: Patient) -> Finding | None:
+    with suppress(ClusterError):  # a pod that cannot be asked is not the claim's trouble
+        under = patient.disk
+        if under and under.free < NEARLY_FULL:
+            seen = f"the volume has {under.free // _MIB:,} of {under.size // _MIB:,} MiB free"
+            means = "pushes fail: the registry has nowhere to put what comes"
+            listing = patient.case.dlr("list-registry-images", sort="size")
+            return Finding(seen, means, f"{listing}  # then: dlr delete-image IMAGE")
+    return None
+
+
+def _unbound(patient: Patient, claim: Claim) -> Look:
+    """Find out what a claim without a volume waits for."""
+    seen = f"the claim {claim.name} is {claim.phase.lower()}"
+    describe = patient.case.kubectl(patient.context, "describe pvc", claim.name, "--namespace", claim.namespace)
+    if claim.phase != "Pending":
+        means = "its volume was deleted: the images are lost" if claim.phase == "Lost" else "it is on its way out"
+        return sound("", Finding(seen, means, describe))
+    classes = patient.cluster.objects(kinds.STORAGE_CLASS)
+    known = {each["metadata"]["name"]: each for each in classes}
+    if claim.storage_class is None:
+        return sound("", _no_class(patient, f"{seen}, and of no storage class", known))
+    if claim.storage_class not in known:
+        means = f"nobody makes its volume; the cluster has {', '.join(known) or 'no storage class at all'}"
+        repair = patient.case.dlr("clean-registry", delete_data=True)
+        again = patient.case.dlr("deploy-registry", storage_class=next(iter(known), "NAME"))
+        return sound(
+            "",
+            Finding(f"{seen}: there is no storage class {claim.storage_class}", means, f"{repair} && {again}"),
+        )
+    events = last_events(patient.cluster, claim.namespace, [claim.name], count=1)
+    first_use = known[claim.storage_class].get("volumeBindingMode") == "WaitForFirstConsumer"
+    if first_use and not any(each.startswith(("Provisioning", "ExternalProvisioning")) for each in events):
+        return sound(f"{claim.name} gets its volume when the pod is placed")
+    means = f"who provides the class {claim.storage_class} has not made its volume"
+    return sound("", Finding("; ".join((seen, *events)), means, describe))
+
+
+def _no_class(patient: Patient, seen: str, known: dict[str, Object]) -> Finding:
+    if not known:
+        means = "the cluster has no storage class: nobody makes volumes"
+        return Finding(seen, means, "install a storage provisioner, such as local-path-provisioner")
+    if default := next((name for name, each in known.items() if is_default_class(each)), None):
+        means = f"the default class {default} was made the default a moment ago"
+        return Finding(seen, means, f"{patient.case.dlr('doctor')}  # in a minute")
+    name = next(iter(known))
+    means = "no class is marked as the default one, so nobody makes its volume"
+    mark = (f"{DEFAULT_MARK}=true", "--overwrite")
+    repair = patient.case.kubectl(patient.context, "annotate storageclass", name, *mark)
+    return Finding(seen, means, repair, remedy=Remedy.DEFAULT_CLASS if len(known) == 1 else None)

@@ -1,0 +1,147 @@
+"""The registry's pods: whether they run, and what they say when they do not."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ducklake_registry.cluster.diagnosis import hint_for, pod_trouble
+from ducklake_registry.cluster.workload import container, progress
+from ducklake_registry.doctor.deploying import deploy_again, usual_image
+from ducklake_registry.doctor.finding import Finding, Look, Remedy, Severity, sound
+from ducklake_registry.doctor.kubernetes import ELSEWHERE
+from ducklake_registry.doctor.releases import number, outdated
+from ducklake_registry.errors import ClusterError, EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ducklake_registry.doctor.patient import Patient
+    from ducklake_registry.manifests import Object
+
+_IMAGE_TROUBLE = re.compile(r"ErrImagePull|ImagePullBackOff|ErrImageNeverPull|InvalidImageName")
+_SHOWN = 3
+_OUT_OF_MEMORY = "OOMKilled"
+
+# The registry's last words, the most telling first.
+_LAST_WORDS = (
+    re.compile(r"^(?:panic|fatal error): (?P<why>.+)"),
+    re.compile(r'level=(?:fatal|panic)\b.*?msg="(?P<why>(?:[^"\\]|\\.)*)"'),
+    re.compile(r"(?P<why>configuration error: .+)"),
+    re.compile(r'level=error\b.*?msg="(?P<why>(?:[^"\\]|\\.)*)"'),
+    re.compile(r"^(?:[Ee]rror: )?(?P<why>\S.+)"),
+)
+
+
+def pod(patient: Patient) -> Look:
+    """As many pods as are wanted run, and take requests."""
+    if not patient.belongs:
+        return ELSEWHERE
+    deployment = patient.deployment
+    if deployment is None:
+        where = f"namespace {patient.case.namespace} of context {patient.context}"
+        means = "the registry was never deployed here, or somebody removed it"
+        return sound("", deploy_again(patient, f"there is no registry in {where}", means))
+    if deployment["spec"].get("replicas", 1) == 0:
+        means = "somebody has stopped it: no pod is wanted"
+        return sound("", deploy_again(patient, "the registry is scaled to 0 pods", means))
+    if trouble := next(_troubles(patient, deployment), None):
+        return sound("", trouble)
+    now = progress(deployment)
+    name = patient.pods[0]["metadata"]["name"] if patient.pods else "no pod"
+    if now.ready < now.wanted:
+        seen = f"{now.ready} of {now.wanted} pods ready; {name} is starting"
+        repair = patient.case.dlr("registry-status", watch=True)
+        return sound("", Finding(seen, "it takes no requests yet", repair))
+    return sound(f"{name} runs release {number(patient.release) or 'unknown'}", *_warnings(patient))
+
+
+def _troubles(patient: Patient, deployment: Object) -> Iterator[Finding]:
+    for condition in deployment.get("status", {}).get("conditions", ()):
+        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
+            seen = f"no pod can be made: {condition['message']}"
+            means = "the cluster's rules refuse it: a quota, a pod security standard, or an admission webhook"
+            yield deploy_again(patient, seen, means)
+    for each in patient.pods[: progress(deployment).wanted]:
+        if trouble := pod_trouble(each):
+            yield _trouble(patient, each, trouble)
+
+
+def _trouble(patient: Patient, pod: Object, trouble: str) -> Finding:
+    """Explain what keeps a pod from running."""
+    name, image = pod["metadata"]["name"], pod["spec"]["containers"][0]["image"]
+    if _IMAGE_TROUBLE.search(trouble):
+        return _no_image(patient, f"pod {name}: {trouble}", image)
+    if "CrashLoopBackOff" in trouble or "exited with" in trouble:
+        return _crash(patient, pod, f"pod {name} {_ended(trouble)}")
+    means = "no node takes the pod" if trouble.startswith("Unschedulable") else "the pod cannot start"
+    repair = patient.case.kubectl(patient.context, "describe pod", name, "--namespace", patient.case.namespace)
+    hint = hint_for(trouble, patient.case.namespace)
+    return Finding(f"pod {name}: {trouble}", f"{means}{f'; {hint}' if hint else ''}", repair)
+
+
+def _no_image(patient: Patient, seen: str, image: str) -> Finding:
+    """Tell an image that only has to be brought into the nodes from one that nobody has."""
+    with suppress(EngineError):
+        if patient.containers and patient.case.engine.image_id(image):
+            means = f"the nodes do not have the registry's own image, but the engine has {image}"
+            repair = patient.case.deploy_kind(str(patient.kind_name), patient.mapped or patient.endpoint.port)
+            return Finding(seen, means, repair, remedy=Remedy.LOAD_IMAGE)
+    means = f"the node can neither find nor pull {image}, from which the registry runs"
+    return Finding(seen, means, patient.case.deploy_registry(replace(patient.spec, image=usual_image())))
+
+
+def _crash(patient: Patient, pod: Object, what: str) -> Finding:
+    """Say why the registry's program ends, in its own last words."""
+    last = container(pod).get("lastState", {}).get("terminated") or {}
+    if last.get("reason") == _OUT_OF_MEMORY:
+        return _more_memory(patient, f"{what}: it was killed for want of memory", Severity.BROKEN)
+    why = last_words(patient.log)
+    seen = f"{what}: {why}" if why else f"{what}, and its log is empty"
+    if "no space left" in why:
+        repair = patient.case.dlr("registry-status")
+        return Finding(seen, "the volume is full: the registry cannot write", f"{repair}  # shows its volume")
+    if "permission denied" in why:
+        means = "the volume's files are not the registry's to read or write (it runs as user 1000)"
+        return deploy_again(patient, seen, means)
+    means = "the registry's program ends as soon as it has started, and Kubernetes waits ever longer between tries"
+    return deploy_again(patient, seen, means)
+
+
+def last_words(log: list[str]) -> str:
+    """Return the reason that a log's end gives for the end of the program; "" for an empty log."""
+    for pattern in _LAST_WORDS:
+        found = next(filter(None, map(pattern.search, reversed(log))), None)
+        if found:
+            return str(found["why"]).replace('\\"', '"').replace("\\n", " ").strip()
+    return ""
+
+
+def _warnings(patient: Patient) -> Iterator[Finding]:
+    """Give what is wrong with a pod that runs all the same."""
+    pod = patient.pods[0]
+    last = container(pod).get("lastState", {}).get("terminated") or {}
+    if last.get("reason") == _OUT_OF_MEMORY:
+        seen = f"pod {pod['metadata']['name']} was killed for want of memory, and started again"
+        yield _more_memory(patient, seen, Severity.WARNING)
+    if any("no space left on device" in line for line in patient.log):
+        means = "a push has failed; df may show space again by now, or the volume has a quota of its own"
+        seen = 'its log says "no space left on device"'
+        yield Finding(seen, means, f"{patient.case.dlr('registry-status')}  # shows its volume", Severity.WARNING)
+    with suppress(ClusterError):
+        if fault := outdated(patient.release, patient.spec.image or ""):
+            usual = patient.case.deploy_registry(replace(patient.spec, image=usual_image()))
+            yield Finding(fault.seen, fault.means, usual, Severity.WARNING)
+
+
+def _more_memory(patient: Patient, seen: str, severity: Severity) -> Finding:
+    limit = patient.spec.memory or "no limit"
+    means = f"its limit of {limit} is too low for what it is asked to do"
+    return Finding(seen, means, patient.case.deploy_registry(replace(patient.spec, memory="1Gi")), severity)
+
+
+def _ended(trouble: str) -> str:
+    status = re.search(r"exited with (\d+)", trouble)
+    return f"restarts again and again (it ends with status {status[1]})" if status else "restarts again and again"

@@ -1,0 +1,145 @@
+"""The end of the way: pods get their images from the registry, or why not."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from ducklake_registry.cluster import kinds
+from ducklake_registry.doctor.finding import Finding, Look, Severity, sound
+from ducklake_registry.doctor.kubernetes import ELSEWHERE
+from ducklake_registry.doctor.wiring import names_of
+from ducklake_registry.errors import DlrError, NotFound, UsageError
+from ducklake_registry.reference import Reference, is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ducklake_registry.doctor.patient import Patient
+    from ducklake_registry.manifests import Object
+
+_NO_IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "RegistryUnavailable"})
+_SHOWN = 5
+
+
+def pull(patient: Patient) -> Look:
+    """Pods get their images from the registry."""
+    if not patient.belongs:
+        return ELSEWHERE
+    if patient.case.thorough:
+        from ducklake_registry.doctor.thorough import pulled
+
+        return pulled(patient)
+    pods = patient.cluster.objects(kinds.POD)
+    failing = _failing(pods)
+    findings = [_explained(patient, image, *where) for image, where in list(failing.items())[:_SHOWN]]
+    if findings:
+        return sound("", *findings)
+    own = {*names_of(patient), patient.endpoint.name}
+    running = sum(_registry_of(image) in own for pod in pods for image in _images(pod))
+    return sound(f"no pod fails to; {running} image{'' if running == 1 else 's'} of it in use")
+
+
+def _failing(pods: list[Object]) -> dict[str, tuple[list[str], str]]:
+    """Return, for each image that cannot be pulled, the pods that want it and what their node says."""
+    found: dict[str, tuple[list[str], str]] = {}
+    for pod in pods:
+        for status in _statuses(pod):
+            waiting = status.get("state", {}).get("waiting") or {}
+            if waiting.get("reason") in _NO_IMAGE:
+                name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+                names, said = found.get(status["image"], ([], ""))
+                found[status["image"]] = ([*names, name], max(said, waiting.get("message", ""), key=len))
+    return found
+
+
+def _statuses(pod: Object) -> Iterator[Object]:
+    for key in ("initContainerStatuses", "containerStatuses"):
+        yield from pod.get("status", {}).get(key) or ()
+
+
+def _images(pod: Object) -> Iterator[str]:
+    for key in ("initContainers", "containers"):
+        yield from (each.get("image", "") for each in pod["spec"].get(key) or ())
+
+
+def _registry_of(image: str) -> str:
+    try:
+        return Reference.parse(image, default_registry="docker.io").registry
+    except UsageError:
+        return ""
+
+
+def _explained(patient: Patient, image: str, pods: list[str], said: str) -> Finding:
+    """Say why an image cannot be pulled: whether the registry has it tells the one side from the other."""
+    who = f"pod {pods[0]}" if len(pods) == 1 else f"{len(pods)} pods ({pods[0]}, …)"
+    seen = f"{who} cannot pull {image}"
+    try:
+        wanted = Reference.parse(image, default_registry="docker.io")
+    except UsageError as error:
+        return Finding(f"{seen}: {error.message}", "that is no name of an image", error.hint or "correct the name")
+    own = {*names_of(patient), patient.endpoint.name}
+    if wanted.registry in own:
+        return _of_ours(patient, wanted, seen, said)
+    if wanted.registry == "docker.io" and _has(patient, _without_library(wanted)):
+        means = f"the name has no registry in it, so the node looks at docker.io; {patient.endpoint.name} has it"
+        return Finding(seen, means, f"write {patient.endpoint.name}/{_without_library(wanted)} in the pod")
+    if is_loopback(wanted.registry.partition(":")[0]):
+        means = f"the nodes know no registry of the name {wanted.registry}: this one is {patient.endpoint.name}"
+        path = str(wanted).partition("/")[2]
+        return Finding(seen, means, f"write {patient.endpoint.name}/{path} in the pod", independent=True)
+    means = f"it comes from {wanted.registry}, not from this registry: {_last_words(said)}"
+    describe = patient.case.kubectl(patient.context, "describe pod", *reversed(_named(pods[0])))
+    return Finding(seen, means, describe, Severity.WARNING, independent=True)
+
+
+def _of_ours(patient: Patient, wanted: Reference, seen: str, said: str) -> Finding:
+    name = f"{wanted.repository}:{wanted.tag}" if wanted.tag else str(wanted.repository)
+    try:
+        patient.client.head_manifest(str(wanted.repository), str(wanted.digest or wanted.tag or "latest"))
+    except NotFound:
+        near = _near(patient, wanted)
+        means = f"the registry has no such image{f'; it has {near}' if near else ''}"
+        target = f"{patient.endpoint.name}/{name}"
+        repair = f"docker tag IMAGE {target} && docker push {target}"
+        return Finding(seen, means, repair, independent=True)
+    except DlrError as error:
+        return Finding(seen, error.message, error.hint or patient.case.dlr("registry-status"))
+    means = f"the registry has it, but the node does not get it: {_last_words(said)}"
+    repair = patient.case.deploy_kind(str(patient.kind_name), patient.mapped or patient.endpoint.port)
+    look = patient.case.dlr("test-registry", category="images")
+    return Finding(seen, means, repair if patient.kind_name else look)
+
+
+def _near(patient: Patient, wanted: Reference) -> str:
+    """Return the tags or repositories that somebody may have meant."""
+    try:
+        tags = list(patient.client.tags(str(wanted.repository)))
+        near = difflib.get_close_matches(str(wanted.tag), tags, 3, 0.3) or tags[-3:]
+        return ", ".join(f"{wanted.repository}:{tag}" for tag in near)
+    except NotFound:
+        near = difflib.get_close_matches(str(wanted.repository), list(patient.client.catalog()), 3)
+        return ", ".join(near)
+
+
+def _has(patient: Patient, name: str) -> bool:
+    repository, _, tag = name.partition(":")
+    try:
+        patient.client.head_manifest(repository, tag or "latest")
+    except DlrError:
+        return False
+    return True
+
+
+def _without_library(wanted: Reference) -> str:
+    return str(wanted).partition("/")[2].removeprefix("library/")
+
+
+def _last_words(said: str) -> str:
+    """Return the innermost reason of containerd's chain of errors."""
+    return " ".join(said.split(": ")[-3:]).strip() or "the node says no reason"
+
+
+def _named(pod: str) -> tuple[str, str]:
+    namespace, _, name = pod.partition("/")
+    return f"--namespace {namespace}", name

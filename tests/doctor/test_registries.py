@@ -1,0 +1,245 @@
+"""Faults that need no cluster: each is made at a real registry, named, and gone after the repair."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import time
+from contextlib import contextmanager
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ducklake_registry.doctor.releases import outdated
+from ducklake_registry.engine import Engine
+from ducklake_registry.registry import tls_context
+from tests.acceptance.proxy import behind, instead, on, status
+from tests.registry import certificates, programs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.doctor.conftest import Doctor
+    from tests.registry.certificates import KeyPair
+    from tests.registry.faults import Faulty
+    from tests.registry.programs import RunningRegistry
+
+pytestmark = pytest.mark.registry
+
+
+def test_a_sound_registry_of_any_release(plain: RunningRegistry, doctor: Doctor) -> None:
+    found = doctor(plain.host)
+    assert (found.checkup.healthy, found.checkup.findings) == (True, ())
+    assert found.states["writing"] == found.states["http"] == "sound"
+    assert found.states["pod"] == found.states["engine"] == "not applicable"
+    assert "dlr-doctor" not in str(list(plain.storage.rglob("*"))), "the look has left nothing"
+
+
+def test_the_environment_that_was_never_made(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has named a registry: the laptop's own is meant, which begins with the engine."""
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere")
+    found = doctor(None)
+    assert found.broken_at == "engine"
+    assert "DOCKER_HOST is unix:///nowhere" in found.of("engine").seen
+    assert found.of("engine").repair.startswith("unset DOCKER_HOST")
+    assert found.states["namespace"] == found.states["pod"] == "follows"
+
+
+def test_nobody_listens(doctor: Doctor) -> None:
+    found = doctor(f"localhost:{programs.free_port()}")
+    assert found.broken_at == "host port"
+    assert "connection refused" in found.of("host port").seen
+    assert found.of("http").follows_from == "host port"
+
+
+def test_a_name_that_nobody_has(doctor: Doctor) -> None:
+    found = doctor("registry.nowhere.invalid")
+    assert found.broken_at == "host port"
+    assert "no host is called" in found.of("host port").seen
+
+
+def test_read_only_and_delete_disabled(frozen: tuple[RunningRegistry, RunningRegistry], doctor: Doctor) -> None:
+    read_only, no_delete = (doctor(each.host) for each in frozen)
+    assert read_only.broken_at == "writing"
+    assert "storage.maintenance.readonly.enabled: false" in read_only.of("writing").repair
+    assert no_delete.checkup.healthy
+    assert no_delete.of("writing").severity == "warning"
+    assert "storage.delete.enabled: true" in no_delete.of("writing").repair
+
+
+class TestLogins:
+    def test_nobody_is_logged_in(self, with_password: RunningRegistry, doctor: Doctor) -> None:
+        found = doctor(with_password.host)
+        assert found.broken_at == "login"
+        assert found.of("login").repair == f"docker login {with_password.host}"
+        assert found.states["http"] == "sound"
+
+    def test_the_wrong_password_and_then_the_right_one(
+        self, with_password: RunningRegistry, doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def login(password: str) -> None:
+            entry = {"username": programs.USER, "password": password}
+            monkeypatch.setenv("DOCKER_AUTH_CONFIG", json.dumps({"auths": {with_password.host: entry}}))
+
+        login("forgotten")
+        found = doctor(with_password.host)
+        assert found.broken_at == "login"
+        assert f"does not accept the login of {programs.USER}" in found.of("login").seen
+        assert "forgotten" not in str(found.checkup)
+        login(programs.PASSWORD)
+        found = doctor(with_password.host)
+        assert found.checkup.healthy
+        assert programs.PASSWORD not in str(found.checkup)
+
+    def test_a_credential_helper_that_is_gone(
+        self, newest: RunningRegistry, doctor: Doctor, tmp_path: Path
+    ) -> None:
+        (tmp_path / "docker").mkdir()
+        (file := tmp_path / "docker" / "config.json").write_text('{"credsStore": "nonesuch"}')
+        found = doctor(newest.host)
+        assert found.broken_at == "client"
+        assert "docker-credential-nonesuch" in found.of("client").seen
+        file.write_text("{}")
+        assert doctor(newest.host).checkup.healthy
+
+
+class TestCertificates:
+    @pytest.mark.parametrize(
+        ("start", "end", "seen", "repair"),
+        [
+            ("20200101000000Z", "20200201000000Z", "certificate has expired", "openssl s_client"),
+            ("20480101000000Z", "20490101000000Z", "not yet valid", "set-ntp"),
+        ],
+    )
+    def test_out_of_its_time(
+        self, tmp_path: Path, authority: KeyPair, doctor: Doctor, start: str, end: str, seen: str, repair: str
+    ) -> None:
+        pair = certificates.dated(tmp_path, authority, "dated", start, end)
+        with secured(tmp_path, pair) as registry:
+            found = doctor(registry.url, verify=tls_context(ca_file=authority.certificate))
+        assert found.broken_at == "tls"
+        assert seen in found.of("tls").seen
+        assert repair in found.of("tls").repair
+        assert found.of("http").follows_from == "tls"
+
+    def test_renewed(self, tmp_path: Path, authority: KeyPair, doctor: Doctor) -> None:
+        """The tests' certificates hold for two days, which is soon over."""
+        pair = certificates.signed(tmp_path, authority, "server", "DNS:localhost")
+        with secured(tmp_path, pair) as registry:
+            trusting = doctor(registry.url, verify=tls_context(ca_file=authority.certificate))
+            knowing_nobody = doctor(registry.url)
+            plain = doctor(f"http://{registry.host}")
+        assert trusting.checkup.healthy
+        assert "expires in 1 days" in trusting.of("tls").seen
+        assert knowing_nobody.broken_at == "tls"
+        assert "--ca-file" in knowing_nobody.of("tls").repair
+        assert plain.broken_at == "http"
+        assert plain.of("http").repair == f"name it with its scheme: --registry https://{registry.host}"
+
+    def test_for_another_name(self, tmp_path: Path, authority: KeyPair, doctor: Doctor) -> None:
+        pair = certificates.signed(tmp_path, authority, "other", "DNS:registry.example.com")
+        with secured(tmp_path, pair) as registry:
+            found = doctor(registry.url, verify=tls_context(ca_file=authority.certificate))
+        assert found.broken_at == "tls"
+        assert "for other names" in found.of("tls").means
+
+    def test_none_at_all(self, newest: RunningRegistry, doctor: Doctor) -> None:
+        found = doctor(f"https://{newest.host}")
+        assert found.broken_at == "tls"
+        assert found.of("tls").repair == f"name it with its scheme: --registry http://{newest.host}"
+
+
+@contextmanager
+def secured(folder: Path, pair: KeyPair) -> Iterator[RunningRegistry]:
+    tls = {"certificate": str(pair.certificate), "key": str(pair.key)}
+    with programs.running("3.1", folder, tls=tls, ca_file=pair.certificate) as registry:
+        yield registry
+
+
+class TestOtherPrograms:
+    def test_airplay(self, proxy: Faulty, doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As macOS answers on port 5000."""
+        monkeypatch.setattr(BaseHTTPRequestHandler, "version_string", lambda _: "AirTunes/760.20.1")
+        proxy.behaviour = lambda request: request.reply(403)
+        found = doctor(proxy.host)
+        assert found.broken_at == "http"
+        assert "AirPlay" in found.of("http").means
+        assert "AirPlay Receiver off" in found.of("http").repair
+
+    def test_a_web_page(self, proxy: Faulty, doctor: Doctor) -> None:
+        proxy.behaviour = lambda request: request.reply(200, b"<html>Welcome", Content_Type="text/html")
+        found = doctor(proxy.host)
+        assert found.broken_at == "http"
+        assert "no registry" in found.of("http").means
+
+    def test_one_that_says_nothing(self, doctor: Doctor) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            found = doctor(f"localhost:{server.getsockname()[1]}", timeout=1.0)
+        assert found.broken_at == "http"
+        assert "no answer" in found.of("http").seen
+
+    def test_a_registry_that_fails(self, newest: RunningRegistry, proxy: Faulty, doctor: Doctor) -> None:
+        proxy.behaviour = behind(newest.host, instead("GET", "/v2/$", status(503)))
+        found = doctor(proxy.host)
+        assert found.broken_at == "http"
+        assert "answers 503" in found.of("http").seen
+        proxy.behaviour = behind(newest.host)
+        assert doctor(proxy.host).checkup.healthy
+
+
+def test_clocks_that_differ(
+    newest: RunningRegistry, proxy: Faulty, doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        BaseHTTPRequestHandler, "date_time_string", lambda *_: formatdate(time.time() + 700, usegmt=True)
+    )
+    proxy.behaviour = behind(newest.host, on(".*", "", lambda reply: reply.but(date=None)))
+    found = doctor(proxy.host)
+    assert found.checkup.healthy
+    assert "the clock of the registry is 11m" in found.of("http").seen
+    assert "ahead of this machine's" in found.of("http").seen
+
+
+def test_releases_that_are_known_to_have_faults(release: str) -> None:
+    program = programs.find_program(release)
+    assert program
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    found = outdated(said, "registry:whatever")
+    if release == "2.8":
+        assert found
+        assert found.seen == "the registry is release 2.8.2, which has known faults"
+        assert "CVE-2026-33540" in found.means
+        assert "no more fixes" in found.means
+    else:
+        assert found is None
+
+
+@pytest.mark.engine
+def test_an_engine_that_insists_on_tls(release: str, tmp_path: Path, doctor: Doctor) -> None:
+    """The engine speaks plain HTTP to this machine's loopback, but not to its other addresses."""
+    asked = subprocess.run(["docker", "info"], capture_output=True, check=False)
+    host = own_address()
+    if asked.returncode or host.startswith("127."):
+        pytest.skip(f"no Docker Engine here, or no address but {host}")
+    engine = Engine()
+    with programs.running(release, tmp_path, address="0.0.0.0") as registry:
+        name = f"{host}:{registry.host.partition(':')[2]}"
+        found = doctor(f"http://{name}", engine)
+        subprocess.run(["docker", "tag", "registry:3.1.2", f"{name}/app"], capture_output=True, check=True)
+        pushed = subprocess.run(["docker", "push", f"{name}/app"], capture_output=True, text=True, check=False)
+        subprocess.run(["docker", "rmi", f"{name}/app"], capture_output=True, check=True)
+    engine.close()
+    assert "server gave HTTP response to HTTPS client" in pushed.stderr + pushed.stdout
+    assert found.broken_at == "client"
+    assert found.of("client").repair.startswith(f'put {{"insecure-registries": ["{name}"]}} into')
+
+
+def own_address() -> str:
+    """The address from which this machine speaks to others; nothing is sent to find out."""
+    with socket.socket(type=socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))
+        return str(probe.getsockname()[0])

@@ -1,0 +1,476 @@
+"""`dlr doctor` on a real cluster: each fault is made, named, and repaired by what it proposes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pty
+import shlex
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from ducklake_registry.manifests import find, registry_objects
+from tests.e2e.conftest import Environment, free_port, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.cluster
+
+IN_STORAGE = ("--namespace", "storage")
+KUBELET = "/var/lib/kubelet/config.yaml"
+SECONDS = 90.0
+
+OTHER_PROGRAM = """
+import socket, sys, time
+server = socket.create_server(("::1", int(sys.argv[1])), family=socket.AF_INET6)
+print("listening", flush=True)
+time.sleep(600)
+"""
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """What `dlr doctor -o json` says."""
+
+    status: int
+    content: dict[str, Any]
+
+    @property
+    def states(self) -> dict[str, str]:
+        return {each["link"]: each["state"] for each in self.content["links"]}
+
+    def in_state(self, state: str) -> list[str]:
+        return [link for link, each in self.states.items() if each == state]
+
+    def of(self, link: str) -> dict[str, Any]:
+        """Return the first finding about a link."""
+        found: dict[str, Any] = next(each for each in self.content["findings"] if each["link"] == link)
+        return found
+
+
+def looked(environment: Environment, *words: str, **variables: str) -> Checkup:
+    done = environment.run_dlr("doctor", "-o", "json", *words, timeout=400, cwd=None, **variables)
+    assert done.stdout, done.stderr
+    found = Checkup(done.returncode, json.loads(done.stdout))
+    assert found.content["healthy"] is (found.status == 0)
+    return found
+
+
+def until(environment: Environment, link: str, said: str, *words: str, **variables: str) -> Checkup:
+    """Look until a fault shows: the cluster notices some things only after a while."""
+    end = time.monotonic() + SECONDS
+    while True:
+        found = looked(environment, *words, **variables)
+        if any(each["link"] == link and said in each["seen"] for each in found.content["findings"]):
+            return found
+        assert time.monotonic() < end, json.dumps(found.content, indent=1)
+        time.sleep(1)
+
+
+def fixed(environment: Environment, *words: str, **variables: str) -> Checkup:
+    """Let it repair what it can, and look again."""
+    found = looked(environment, "--fix", "--yes", *words, **variables)
+    assert found.status == 0, json.dumps(found.content, indent=1)
+    return found
+
+
+def typed(environment: Environment, repair: str) -> None:
+    """Type the command that a finding proposes, `dlr` being the one under test."""
+    program, *words = shlex.split(repair, comments=True)
+    if program == "dlr":
+        done = environment.run_dlr(*words)
+        assert done.returncode == 0, done.stderr
+    else:
+        run(program, *words)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def sound_afterwards(environment: Environment) -> Iterator[None]:
+    """Whatever these tests have come to, those of other modules find the environment as it was."""
+    yield
+    done = environment.run_dlr("deploy-kind")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_sound_environment(environment: Environment) -> None:
+    found = looked(environment, "--thorough")
+    assert found.status == 0, found.content
+    assert (found.content["verdict"], found.content["findings"]) == ("healthy", [])
+    assert found.in_state("not applicable") == ["tls"]
+    assert len(found.in_state("sound")) == len(found.states) - 1
+    said = {each["link"]: each["said"] for each in found.content["links"]}
+    assert "runs release 3.1.2" in said["pod"]
+    assert "ran on 2 of 2 nodes" in said["pull"]
+
+
+def test_the_picture_fits_80_columns_and_says_in_words_what_its_colours_say(environment: Environment) -> None:
+    environment.kubectl(*IN_STORAGE, "delete", "service", "docker-registry")
+    done = environment.run_dlr("doctor", COLUMNS="80")
+    assert done.returncode == 1
+    assert max(len(line.rstrip()) for line in done.stdout.splitlines()) <= 80
+    assert "✗ service  the first broken link" in done.stdout
+    assert "the service docker-registry is gone" in done.stdout
+    assert "dlr doctor --fix does that" in done.stdout
+    assert "broken at service" in done.stdout.splitlines()[-1]
+    fixed(environment)
+
+
+def test_what_is_broken_first_is_blamed_and_the_rest_follows(environment: Environment) -> None:
+    """Nothing answers because no pod is wanted: that is what to look at."""
+    environment.kubectl(*IN_STORAGE, "scale", "deployment/docker-registry", "--replicas=0")
+    found = until(environment, "http", "localhost")
+    assert found.content["broken_at"] == "pod"
+    assert "scaled to 0" in found.of("pod")["seen"]
+    assert found.states["claim"] == "sound"
+    assert {found.of(link)["follows_from"] for link in ("service", "node port", "http")} == {"pod"}
+    assert fixed(environment).content["verdict"] == "healthy"
+
+
+def test_a_crash_is_explained_out_of_the_log(environment: Environment) -> None:
+    configure(environment, lambda text: text.replace("filesystem:", "nonsense:"))
+    environment.kubectl(*IN_STORAGE, "rollout", "restart", "deployment/docker-registry")
+    found = until(environment, "pod", "restarts again and again")
+    assert found.content["broken_at"] == "pod"
+    assert "nonsense" in found.of("pod")["seen"], "the registry's own word"
+    assert "storage.nonsense.rootdirectory" in found.of("configuration")["seen"]
+    fixed(environment)
+
+
+def test_a_read_only_mode_that_was_left_on(environment: Environment) -> None:
+    configure(
+        environment,
+        lambda text: text.replace("maintenance:\n", "maintenance:\n    readonly:\n      enabled: true\n"),
+    )
+    environment.kubectl(*IN_STORAGE, "rollout", "restart", "deployment/docker-registry")
+    environment.kubectl(*IN_STORAGE, "rollout", "status", "deployment/docker-registry")
+    found = until(environment, "writing", "read-only")
+    assert found.content["broken_at"] == "configuration"
+    assert found.of("writing")["follows_from"] == "configuration"
+    fixed(environment)
+
+
+def test_a_configuration_that_differs_is_told_and_left_alone(environment: Environment) -> None:
+    configure(environment, lambda text: text.replace("delete:\n    enabled: true", "delete:\n    enabled: false"))
+    found = looked(environment, "--fix", "--yes")
+    assert found.status == 0, "it works as it is"
+    assert found.of("configuration")["severity"] == "warning"
+    assert "storage.delete.enabled is false (dlr's: true)" in found.of("configuration")["seen"]
+    typed(environment, found.of("configuration")["repair"])
+    assert looked(environment).content["findings"] == []
+
+
+def configure(environment: Environment, change: Callable[[str], str]) -> None:
+    """Change the registry's configuration as somebody with kubectl does."""
+    text = find(registry_objects(), "ConfigMap", "registry-config")["data"]["config.yml"]
+    assert change(text) != text
+    patch = json.dumps({"data": {"config.yml": change(text)}})
+    environment.kubectl(*IN_STORAGE, "patch", "configmap", "registry-config", "--patch", patch)
+
+
+def test_an_image_of_the_registry_that_nobody_has(environment: Environment) -> None:
+    environment.kubectl(*IN_STORAGE, "set", "image", "deployment/docker-registry", "registry=registry:nonesuch")
+    found = until(environment, "pod", "registry:nonesuch")
+    assert found.content["broken_at"] == "pod"
+    assert "ImagePull" in found.of("pod")["seen"]
+    typed(environment, found.of("pod")["repair"])
+    assert looked(environment).status == 0
+
+
+def test_ports_and_nodes_that_lead_elsewhere(environment: Environment) -> None:
+    """A node port that kind does not lead to, a node that is not wired, one that is wired to an old address."""
+    change = '[{"op": "replace", "path": "/spec/ports/0/nodePort", "value": 30511}]'
+    environment.kubectl(
+        *IN_STORAGE, "patch", "service/docker-registry-nodeport", "--type", "json", "--patch", change
+    )
+    control_plane, worker = environment.nodes()
+    folder = f"/etc/containerd/certs.d/{environment.registry}"
+    run("docker", "exec", worker, "rm", "-rf", folder)
+    run("docker", "exec", control_plane, "sed", "-i", "s#//[^:]*:#//172.18.255.7:#", f"{folder}/hosts.toml")
+
+    found = looked(environment)
+    assert found.content["broken_at"] == "node port"
+    assert "30511, not 30500" in found.of("node port")["seen"]
+    said = [each["seen"] for each in found.content["findings"] if each["link"] == "wiring"]
+    assert said == [
+        f"node {control_plane} is wired to http://172.18.255.7:30500 for {environment.registry}",
+        f"node {worker} is not wired for {environment.registry}",
+    ]
+    assert found.in_state("broken") == ["node port", "wiring"], "the one does not follow from the other"
+    fixed(environment)
+
+
+def test_a_repair_is_made_only_with_a_yes(environment: Environment) -> None:
+    worker = environment.nodes()[-1]
+    run("docker", "exec", worker, "rm", "-rf", f"/etc/containerd/certs.d/{environment.registry}")
+    nobody_there = environment.run_dlr("doctor", "--fix")
+    assert nobody_there.returncode == 2
+    assert f"Wire the nodes? (node {worker} is not wired" in nobody_there.stderr
+    assert "--yes" in nobody_there.stderr
+
+    declined = answered(environment, "n", "doctor", "--fix")
+    assert declined.returncode == 1
+    assert looked(environment).in_state("broken") == ["wiring"]
+    agreed = answered(environment, "y", "doctor", "--fix")
+    assert agreed.returncode == 0, agreed.stderr
+    assert "1 of 2 nodes wired" in agreed.stderr
+    assert agreed.stdout.rstrip().endswith("healthy")
+
+
+def answered(environment: Environment, answer: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run `dlr` with somebody at the keyboard."""
+    keyboard, end = pty.openpty()
+    try:
+        os.write(keyboard, f"{answer}\n".encode())
+        argv = [sys.executable, "-m", "ducklake_registry", *words]
+        return subprocess.run(
+            argv, env=environment.variables, stdin=end, capture_output=True, text=True, timeout=200, check=False
+        )
+    finally:
+        os.close(keyboard)
+        os.close(end)
+
+
+def test_a_node_that_was_stopped(environment: Environment) -> None:
+    control_plane, _ = environment.nodes()
+    run("docker", "pause", control_plane)
+    try:
+        found = looked(environment)
+        assert found.content["broken_at"] == "nodes"
+        assert found.of("nodes")["seen"] == f"{control_plane} paused"
+        assert found.of("nodes")["repair"] == f"docker unpause {control_plane}"
+        assert found.of("kubernetes")["follows_from"] == "nodes"
+        fixed(environment)
+    finally:
+        subprocess.run(["docker", "unpause", control_plane], capture_output=True, check=False)
+
+
+def test_a_kubeconfig_that_does_not_know_the_cluster(environment: Environment, tmp_path: Path) -> None:
+    content = yaml.safe_load(environment.kubeconfig.read_text())
+    for each in content["clusters"]:
+        each["cluster"] = {"server": "https://127.0.0.1:1"}
+    (stale := tmp_path / "stale").write_text(yaml.safe_dump(content))
+    for path in (stale, tmp_path / "missing"):
+        found = looked(environment, KUBECONFIG=str(path))
+        assert found.content["broken_at"] == "kubernetes"
+        assert "does not know the cluster" in found.of("kubernetes")["means"]
+        assert found.states["namespace"] == "follows"
+        assert fixed(environment, KUBECONFIG=str(path)).states["pod"] == "sound"
+
+
+def test_a_disk_that_is_nearly_full(environment: Environment) -> None:
+    """The kubelet is made to think so, with a grace in which it throws nothing out."""
+    control_plane, _ = environment.nodes()
+    kept = run("docker", "exec", control_plane, "cat", KUBELET)
+    soft = {"evictionSoft": {"nodefs.available": "99.9%"}, "evictionSoftGracePeriod": {"nodefs.available": "1h"}}
+    with kubelet(control_plane, yaml.safe_dump(yaml.safe_load(kept) | soft), kept):
+        found = until(environment, "nodes", "DiskPressure")
+    assert found.content["broken_at"] == "nodes"
+    assert control_plane in found.of("nodes")["seen"]
+    assert "docker system prune" in found.of("nodes")["repair"]
+    environment.kubectl("wait", f"node/{control_plane}", "--for=condition=DiskPressure=False", "--timeout=60s")
+
+
+@contextlib.contextmanager
+def kubelet(node: str, configuration: str, kept: str) -> Iterator[None]:
+    def configured(text: str) -> None:
+        write = ["docker", "exec", "--interactive", node, "tee", KUBELET]
+        subprocess.run(write, input=text, capture_output=True, text=True, check=True)
+        run("docker", "exec", node, "systemctl", "restart", "kubelet")
+
+    configured(configuration)
+    try:
+        yield
+    finally:
+        configured(kept)
+
+
+def test_a_volume_that_is_full(environment: Environment) -> None:
+    """A small filesystem is put over the volume: kind's own has the machine's disk."""
+    claim = ("get", "pvc", "registry-storage", "-o", "jsonpath={.spec.volumeName}")
+    volume = environment.kubectl(*IN_STORAGE, *claim)
+    path = environment.kubectl("get", "pv", volume, "-o", "jsonpath={.spec.hostPath.path}{.spec.local.path}")
+    node = environment.nodes()[-1]
+    run("docker", "exec", node, "mount", "-t", "tmpfs", "-o", "size=300m,mode=0777", "tmpfs", path)
+    try:
+        restart(environment)
+        assert looked(environment).status == 0
+        run("docker", "exec", node, "dd", "if=/dev/zero", f"of={path}/ballast", "bs=1M", "count=200")
+        found = looked(environment)
+        assert found.content["broken_at"] == "claim"
+        assert "of 300 MiB free" in found.of("claim")["seen"]
+        run("docker", "exec", node, "rm", f"{path}/ballast")
+        assert looked(environment).status == 0
+    finally:
+        run("docker", "exec", node, "umount", "--lazy", path)
+        restart(environment)
+
+
+def restart(environment: Environment) -> None:
+    environment.kubectl(*IN_STORAGE, "rollout", "restart", "deployment/docker-registry")
+    environment.kubectl(*IN_STORAGE, "rollout", "status", "deployment/docker-registry")
+
+
+def test_pods_whose_images_cannot_be_pulled(environment: Environment) -> None:
+    name = f"{environment.registry}/doctor/app"
+    run("docker", "tag", "registry:3.1.2", f"{name}:v1")
+    run("docker", "push", f"{name}:v1")
+    wanted = {"misspelt": f"{name}:v2", "nameless": "doctor/app:v1", "astray": "localhost:1/doctor/app:v1"}
+    try:
+        for pod, image in wanted.items():
+            environment.kubectl("run", pod, f"--image={image}", "--restart=Never")
+        found = until_all(environment, wanted)
+        by_pod = {each["seen"].split()[1].rpartition("/")[2]: each for each in found.content["findings"]}
+        assert "it has doctor/app:v1" in by_pod["misspelt"]["means"]
+        assert f"docker push {name}:v2" in by_pod["misspelt"]["repair"]
+        assert "has no registry in it" in by_pod["nameless"]["means"]
+        assert f"write {name}:v1 in the pod" in by_pod["nameless"]["repair"]
+        assert "know no registry of the name localhost:1" in by_pod["astray"]["means"]
+        assert found.in_state("broken") == ["pull"]
+
+        environment.kubectl("delete", "pod", *wanted, "--now")
+        run("docker", "tag", "registry:3.1.2", f"{name}:v2")
+        run("docker", "push", f"{name}:v2")
+        environment.kubectl("run", "misspelt", f"--image={name}:v2", "--restart=Never", "--", "--version")
+        environment.kubectl("wait", "pod/misspelt", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
+        assert looked(environment).status == 0
+    finally:
+        environment.kubectl("delete", "pod", *wanted, "--now", "--ignore-not-found")
+        subprocess.run(["docker", "rmi", f"{name}:v1", f"{name}:v2"], capture_output=True, check=False)
+        assert environment.run_dlr("delete-image", f"{name}:v1", "--yes").returncode == 0
+
+
+def until_all(environment: Environment, pods: dict[str, str]) -> Checkup:
+    for pod in pods:
+        found = until(environment, "pull", f"/{pod} ")
+    return found
+
+
+def test_proxies_that_swallow_localhost(environment: Environment) -> None:
+    """Nobody listens at that proxy; dlr itself goes on to reach the registry and the cluster."""
+    proxies = {name: f"http://user:secret@127.0.0.1:{free_port()}" for name in ("http_proxy", "HTTPS_PROXY")}
+    found = looked(environment, **proxies)
+    assert found.in_state("broken") == ["client"]
+    assert "through the proxy 127.0.0.1:" in found.of("client")["seen"]
+    assert "secret" not in json.dumps(found.content)
+    _, *settings = shlex.split(found.of("client")["repair"])
+    assert looked(environment, **proxies, **dict(each.split("=", 1) for each in settings)).status == 0
+
+
+def test_another_program_at_the_other_localhost(environment: Environment) -> None:
+    argv = [sys.executable, "-c", OTHER_PROGRAM, str(environment.host_port)]
+    holder = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        assert holder.stdout
+        if not holder.stdout.readline():
+            pytest.skip("this machine has no IPv6")
+        found = looked(environment)
+        assert found.content["broken_at"] == "host port"
+        assert f"(process {holder.pid})" in found.of("host port")["seen"]
+        assert found.of("host port")["repair"] == f"kill {holder.pid}"
+        typed(environment, found.of("host port")["repair"])
+        holder.wait(10)
+    finally:
+        holder.kill()
+        holder.communicate()
+    assert looked(environment).status == 0
+
+
+def test_what_was_never_there(environment: Environment) -> None:
+    found = looked(environment, "--namespace", "nowhere")
+    assert found.content["broken_at"] == "namespace"
+    assert found.of("namespace")["repair"].endswith("--namespace nowhere")
+    found = looked(environment, DLR_CONTEXT="kind-never-made")
+    assert found.content["broken_at"] == "kind"
+    assert "dlr deploy-kind --name never-made" in found.of("kind")["repair"]
+    without_engine = looked(environment, DOCKER_HOST="unix:///nowhere")
+    assert (without_engine.status, without_engine.states["engine"]) == (0, "warning")
+
+
+def test_a_cluster_that_is_no_kind_cluster(environment: Environment, tmp_path: Path) -> None:
+    """The same cluster under a name that says nothing of kind: engine, kind and wiring are no matter then."""
+    content = yaml.safe_load(environment.kubeconfig.read_text())
+    (context,) = (each for each in content["contexts"] if each["name"] == environment.context)
+    context["name"] = "production"
+    (kubeconfig := tmp_path / "kubeconfig").write_text(yaml.safe_dump(content))
+    found = looked(environment, KUBECONFIG=str(kubeconfig), DLR_CONTEXT="production")
+    assert found.status == 0, found.content
+    assert found.in_state("not applicable") == ["engine", "kind", "tls", "wiring"]
+
+
+def test_what_we_may_not_see_is_not_broken(environment: Environment, tmp_path: Path) -> None:
+    environment.kubectl("create", "serviceaccount", "stranger")
+    try:
+        token = environment.kubectl("create", "token", "stranger").strip()
+        content = yaml.safe_load(environment.kubeconfig.read_text())
+        content["users"] = [{"name": each["name"], "user": {"token": token}} for each in content["users"]]
+        (kubeconfig := tmp_path / "kubeconfig").write_text(yaml.safe_dump(content))
+        found = looked(environment, KUBECONFIG=str(kubeconfig))
+    finally:
+        environment.kubectl("delete", "serviceaccount", "stranger")
+    assert found.status == 0, found.content
+    assert "as far as it can be seen without" in found.content["verdict"]
+    assert {"claim", "pod", "service", "pull"} <= set(found.in_state("unknown"))
+    assert found.states["wiring"] == found.states["http"] == "sound"
+
+
+# --- a cluster that kind alone has made
+
+
+@pytest.fixture(scope="module")
+def bare(make_environment: Callable[[], Environment]) -> Iterator[Environment]:
+    """A kind cluster without the port mapping, and nothing of dlr's in it."""
+    made = make_environment()
+    images = run("docker", "images", "kindest/node", "--format", "{{.Repository}}:{{.Tag}}").split()
+    run(
+        *("kind", "create", "cluster", "--name", made.name, "--image", images[0], "--wait", "120s"),
+        *("--kubeconfig", str(made.kubeconfig)),
+        timeout=400,
+    )
+    yield made
+    made.destroy()
+
+
+def test_a_cluster_that_was_made_without_the_registry_in_mind(bare: Environment, tmp_path: Path) -> None:
+    """No default storage class, no image of the registry, no wiring, no port: everything is named and repaired."""
+    bare.kubectl("annotate", "storageclass", "standard", "storageclass.kubernetes.io/is-default-class-")
+    (manifests := tmp_path / "registry.yaml").write_text(yaml.safe_dump_all(registry_objects()))
+    bare.kubectl("apply", "-f", str(manifests))
+
+    found = until(bare, "claim", "of no storage class")
+    assert found.content["broken_at"] == "claim"
+    assert "annotate storageclass standard" in found.of("claim")["repair"]
+    assert found.of("pod")["follows_from"] == "claim"
+    assert "was made without the registry's port mapping" in found.of("host port")["means"]
+
+    found = looked(bare, "--fix", "--yes")
+    end = time.monotonic() + SECONDS
+    while found.in_state("broken") != ["host port"]:
+        assert time.monotonic() < end, json.dumps(found.content, indent=1)
+        found = looked(bare, "--fix", "--yes")
+    assert found.states["wiring"] == found.states["pod"] == "sound"
+
+    forwarding = bare.start_dlr(*shlex.split(found.of("host port")["repair"])[1:])
+    try:
+        assert forwarding.stderr
+        assert "forwarding" in forwarding.stderr.readline()
+        assert looked(bare).status == 0
+    finally:
+        forwarding.terminate()
+        forwarding.communicate(timeout=20)
+
+
+def test_a_port_that_another_program_holds(bare: Environment) -> None:
+    with socket.create_server(("127.0.0.1", bare.host_port)):
+        found = looked(bare)
+    assert "is held by" in found.of("host port")["seen"]
+    assert found.of("host port")["follows_from"] is None

@@ -1,0 +1,325 @@
+"""A project's environment on a real cluster: what runs is what was built, on the laptop and in production."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from ducklake_registry.registry import RegistryClient
+from tests.e2e.conftest import run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.e2e.conftest import Environment
+
+pytestmark = pytest.mark.cluster
+
+USAGE, MISSING, CLUSTER = 2, 1, 3
+IMAGE = "napper"
+NAMESPACE = "nap"
+DOCKERFILE = 'FROM debian:bookworm-slim\nCOPY version start /\nUSER 1000\nCMD ["sh", "/start"]\n'
+NAP = "cat /version; exec sleep infinity\n"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project with an environment, in a checkout of its own, on the shared cluster."""
+
+    folder: Path
+    environment: Environment
+
+    def dlr(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "ducklake_registry", *words],
+            env=self.environment.variables | variables,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+
+    def prod(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Deploy to production: the same cluster under another context's name, and its registry."""
+        named = {"PROD_CONTEXT": "production", "PROD_REGISTRY": self.environment.registry} | variables
+        return self.dlr("deploy-prod", *words, **named)
+
+    def write(self, name: str, text: str) -> None:
+        (self.folder / name).parent.mkdir(exist_ok=True)
+        (self.folder / name).write_text(text)
+
+    def write_app(self, command: tuple[str, ...] = ("cat", "/version")) -> None:
+        """Write the workloads; `command` is what the Job runs."""
+        self.write("deploy/20-app.yaml", yaml.safe_dump_all(_workloads(command)))
+
+    def commit(self) -> None:
+        who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+        run("git", "-C", str(self.folder), "add", "--all")
+        run("git", "-C", str(self.folder), *who, "commit", "--quiet", "--allow-empty", "--message=next")
+
+    def digest(self, tag: str) -> str:
+        with RegistryClient(self.environment.registry, auth=None) as client:
+            return client.head_manifest(IMAGE, tag).digest
+
+    def kubectl(self, *words: str) -> str:
+        return self.environment.kubectl("-n", NAMESPACE, *words)
+
+    def found(self, kind: str) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = json.loads(self.kubectl("get", kind, "-o", "json"))["items"]
+        return items
+
+    def running(self) -> set[str]:
+        """The images that the pods of the environment really run, by the digests that their nodes know."""
+        pods = [each for each in self.found("pods") if "deletionTimestamp" not in each["metadata"]]
+        statuses = (each for pod in pods for each in pod["status"].get("containerStatuses", ()))
+        return {each["imageID"].rpartition("@")[2] for each in statuses}
+
+    def said(self) -> str:
+        """What the newest version says when it starts."""
+        return self.kubectl("logs", "deployment/napper", "-c", "napper")
+
+
+def _workloads(command: tuple[str, ...]) -> list[dict[str, Any]]:
+    """A Deployment, a Job and a CronJob of the image, which has another name in each place."""
+    napper = {
+        "terminationGracePeriodSeconds": 0,
+        "initContainers": [{"name": "first", "image": f"registry.example.com/{IMAGE}:v9", "command": ["true"]}],
+        "containers": [{"name": "napper", "image": IMAGE}],
+    }
+    once = {"name": "once", "image": f"localhost:5000/{IMAGE}", "command": list(command)}
+    job = {"backoffLimit": 0, "template": {"spec": {"restartPolicy": "Never", "containers": [once]}}}
+    return [
+        _made("apps/v1", "Deployment", "napper", _replicas(2, "napper", napper)),
+        _made("batch/v1", "Job", "once", job),
+        _made("batch/v1", "CronJob", "nightly", {"schedule": "0 3 * * *", "jobTemplate": {"spec": job}}),
+    ]
+
+
+def _made(version: str, kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": NAMESPACE}
+    return {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec}
+
+
+def _replicas(count: int, name: str, pod: dict[str, Any]) -> dict[str, Any]:
+    labels = {"app": name}
+    template = {"metadata": {"labels": labels}, "spec": pod}
+    return {"replicas": count, "selector": {"matchLabels": labels}, "template": template}
+
+
+@pytest.fixture(scope="module")
+def project(environment: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    folder = tmp_path_factory.mktemp("napper")
+    project = Project(folder, environment)
+    project.write("Dockerfile", 'FROM debian:bookworm-slim\nCOPY version /\nUSER 1000\nCMD ["sh", "/start"]\n')
+    project.write(
+        "Dockerfile", 'FROM debian:bookworm-slim\nCOPY version start /\nUSER 1000\nCMD ["sh", "/start"]\n'
+    )
+    project.write("start", "cat /version; exec sleep infinity\n")
+    project.write("version", "version 1\n")
+    project.write("dlr.toml", f'[environment]\nmanifests = ["deploy"]\n[[environment.build]]\nimage = "{IMAGE}"\n')
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    project.write("deploy/30-namespace.yaml", yaml.safe_dump(namespace))
+    project.write_app()
+    run("git", "-C", str(folder), "init", "--quiet")
+    project.commit()
+    yield project
+    environment.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def deployed(project: Project) -> Project:
+    done = project.dlr("deploy-kind")
+    assert done.returncode == 0, done.stderr
+    return project
+
+
+def outcomes(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
+    assert done.returncode == 0, done.stderr
+    return dict(re.findall(r"^✓ (.*): (\S.*?) \(", done.stderr, re.MULTILINE))
+
+
+def fails(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert len([line for line in done.stderr.splitlines() if line.startswith("error: ")]) == 1, done.stderr
+    for word in words:
+        assert word in done.stderr, done.stderr
+
+
+def test_what_runs_is_what_was_built(deployed: Project) -> None:
+    digest = deployed.digest("latest")
+    assert deployed.running() == {digest}
+    assert deployed.said() == "version 1\n"
+    pinned = f"{deployed.environment.registry}/{IMAGE}@{digest}"
+    (deployment,), (cron,) = deployed.found("deployments"), deployed.found("cronjobs")
+    pod = deployment["spec"]["template"]["spec"]
+    assert [each["image"] for each in (*pod["containers"], *pod["initContainers"])] == [pinned, pinned]
+    (scheduled,) = cron["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    assert scheduled["image"] == pinned
+    short = run("git", "-C", str(deployed.folder), "rev-parse", "--short", "HEAD").strip()
+    assert deployed.digest(short) == digest, "its tag is git's too"
+
+
+def test_all_of_it_is_in_the_status(deployed: Project) -> None:
+    done = deployed.dlr("status", "-o", "json")
+    found = {each["name"]: each for each in json.loads(done.stdout)["workloads"] if each["namespace"] == NAMESPACE}
+    assert {each["kind"] for each in found.values()} == {"Deployment", "Job"}
+    assert (found["napper"]["ready"], found["napper"]["wanted"]) == (2, 2)
+    assert (found["once"]["ready"], found["once"]["wanted"]) == (1, 1)
+
+
+def test_a_second_run_changes_nothing(deployed: Project) -> None:
+    before = {each["metadata"]["uid"] for kind in ("pods", "jobs") for each in deployed.found(kind)}
+    said = outcomes(deployed.dlr("deploy-kind"))
+    ours = {
+        title: outcome for title, outcome in said.items() if title.startswith(("Build", "Push", "Apply deploy"))
+    }
+    assert len(ours) == 3
+    assert set(ours.values()) == {"unchanged"}
+    assert {each["metadata"]["uid"] for kind in ("pods", "jobs") for each in deployed.found(kind)} == before
+    found = outcomes(deployed.dlr("deploy-kind", "--no-build"))
+    assert found["Apply deploy"] == "unchanged"
+    assert not [title for title in found if title.startswith("Build")]
+
+
+def test_a_new_version_rolls_out_when_it_is_pushed(deployed: Project) -> None:
+    before = deployed.digest("latest")
+    deployed.write("version", "version 2\n")
+    quietly = deployed.dlr("build-and-push", "--no-rollout")
+    assert quietly.returncode == 0, quietly.stderr
+    assert deployed.running() == {before}
+
+    done = deployed.dlr("build-and-push")
+
+    assert done.returncode == 0, done.stderr
+    assert deployed.digest("latest") != before
+    assert done.stdout == f"{deployed.environment.registry}/{IMAGE}@{deployed.digest('latest')}\n"
+    assert "✓ Roll out napper on the laptop's cluster: 2 configured, 1 replaced; napper, once ready" in done.stderr
+    assert deployed.running() == {deployed.digest("latest")}
+    assert deployed.said() == "version 2\n"
+    assert deployed.kubectl("logs", "job/once") == "version 2\n", "a Job runs again with the new version"
+    again = outcomes(deployed.dlr("build-and-push"))
+    assert again["Roll out napper on the laptop's cluster"].startswith("unchanged; ")
+
+
+def test_nothing_is_rolled_out_where_the_environment_is_not(deployed: Project, tmp_path: Path) -> None:
+    settings = (deployed.folder / "dlr.toml").read_text()
+    other = Project(tmp_path, deployed.environment)
+    for name in ("Dockerfile", "version", "start"):
+        other.write(name, (deployed.folder / name).read_text())
+    other.write("dlr.toml", settings.replace(IMAGE, "stranger"))
+    other.write("deploy/app.yaml", (deployed.folder / "deploy/20-app.yaml").read_text().replace(IMAGE, "stranger"))
+    said = outcomes(other.dlr("build-and-push"))
+    assert said["Roll out stranger on the laptop's cluster"].startswith("left out: nothing in kind-")
+
+
+def test_a_version_that_does_not_start_says_why(deployed: Project) -> None:
+    deployed.write("start", "cat /version; echo no lake here >&2; exit 7\n")
+    try:
+        done = deployed.dlr("build-and-push")
+        fails(
+            done, CLUSTER, "exited with 7", "log: no lake here", "hint: the log tells why: kubectl --context kind-"
+        )
+        assert done.stdout.startswith(f"{deployed.environment.registry}/{IMAGE}@sha256:"), (
+            "what was pushed is told"
+        )
+    finally:
+        deployed.write("start", NAP)
+    assert deployed.dlr("deploy-kind").returncode == 0
+    assert deployed.said() == "version 2\n"
+
+
+def test_a_job_that_fails_says_why_and_is_made_anew(deployed: Project) -> None:
+    deployed.write_app(("sh", "-c", "echo bad lake; exit 3"))
+    fails(deployed.dlr("deploy-kind"), CLUSTER, "Job once has failed", "log: bad lake")
+    deployed.write_app()
+    done = deployed.dlr("deploy-kind")
+    assert done.returncode == 0, done.stderr
+    assert "1 replaced" in done.stderr
+
+
+def test_a_build_that_fails_changes_nothing(deployed: Project) -> None:
+    before = deployed.running()
+    dockerfile = (deployed.folder / "Dockerfile").read_text()
+    deployed.write("Dockerfile", f"{dockerfile}RUN exit 9\n")
+    try:
+        fails(deployed.dlr("deploy-kind"), 5, "the build failed at step")
+    finally:
+        deployed.write("Dockerfile", dockerfile)
+    assert deployed.running() == before
+
+
+def test_what_was_never_built_cannot_run(deployed: Project) -> None:
+    fails(deployed.dlr("deploy-kind", "--no-build", "--tag", "v0"), MISSING, f"{IMAGE}:v0 is not in the registry")
+
+
+def test_only_the_registry(deployed: Project) -> None:
+    said = outcomes(deployed.dlr("deploy-kind", "--only", "registry"))
+    assert not [title for title in said if title.startswith(("Build", "Apply deploy"))]
+
+
+# --- production
+
+
+@pytest.fixture(scope="module")
+def production(deployed: Project) -> Project:
+    """Production is another name for the cluster; what goes there is committed."""
+    context = deployed.environment.context
+    words = ("config", "set-context", "production", f"--cluster={context}", f"--user={context}")
+    deployed.environment.kubectl(*words)
+    deployed.commit()
+    return deployed
+
+
+def test_production_gets_what_was_shown_and_nothing_before_the_yes(production: Project) -> None:
+    production.write("version", "version 3\n")
+    production.commit()
+    before, registry = production.running(), production.environment.registry
+    pushed = production.dlr("build-and-push", "--prod", "--tag", "v3", PROD_REGISTRY=registry)
+    assert pushed.returncode == 0, pushed.stderr
+    assert "Roll out" not in pushed.stderr
+    digest = production.digest("v3")
+
+    shown = production.prod("--dry-run", IMAGE_TAG="v3")
+    asked = production.prod(IMAGE_TAG="v3")
+
+    assert shown.returncode == 0, shown.stderr
+    for text in (shown.stdout, asked.stderr):
+        assert "context production\n" in text
+        assert "server  https://127.0.0.1:" in text
+        assert f"{IMAGE}:v3\n        {digest}\n" in text
+        assert "keep    Namespace nap" in text
+        assert "change  Deployment napper" in text
+        assert "replace Job once" in text
+        assert f"+      - image: {registry}/{IMAGE}@{digest}" in text
+    fails(asked, USAGE, "not done without a yes: Deploy this to production at https://127.0.0.1:")
+    assert production.running() == before
+
+    done = production.prod("--yes", IMAGE_TAG="v3")
+    assert done.returncode == 0, done.stderr
+    assert production.running() == {digest}
+    assert production.said() == "version 3\n"
+    again = outcomes(production.prod(IMAGE_TAG="v3"))  # where nothing changes, nobody is asked
+    assert again["Apply deploy"] == "unchanged"
+
+
+def test_what_production_refuses(production: Project) -> None:
+    before = production.running()
+    fails(production.prod("--yes", IMAGE_TAG="v0"), MISSING, f"{IMAGE}:v0 is not in the registry", "--prod")
+    fails(production.prod("--yes", IMAGE_TAG="latest"), USAGE, "`latest` is no tag for production")
+    fails(production.prod("--yes", IMAGE_TAG="v3", PROD_CONTEXT="nowhere"), USAGE, "no context 'nowhere'")
+    fails(production.prod("--yes", IMAGE_TAG="v3", PROD_REGISTRY="localhost:1"), 4, "localhost:1")
+    production.write("deploy/50-more.yaml", yaml.safe_dump(_made("v1", "ConfigMap", "more", {})))
+    fails(production.prod("--yes", IMAGE_TAG="v3"), USAGE, "the checkout differs from its commit", "git status")
+    (production.folder / "deploy/50-more.yaml").unlink()
+    assert production.running() == before
