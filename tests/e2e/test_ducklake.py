@@ -88,8 +88,7 @@ class Lake:
 @pytest.fixture(scope="module")
 def stores(engine: None) -> None:
     """Skip where the engine lacks what the stores run from; in CI that is a failure."""
-    have = run("docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}").split()
-    if missing := [image for image in STORES if image not in have]:
+    if missing := [image for image in STORES if image not in images()]:
         refuse = pytest.fail if os.environ.get("CI") else pytest.skip
         refuse(f"the engine has no {' and no '.join(missing)}: bootstrap/up --tests sees to it")
 
@@ -102,14 +101,15 @@ def lake(stores: None, environment: Environment, tmp_path_factory: pytest.TempPa
     run("git", "init", "--quiet", str(folder))
     lake = Lake(environment, folder)
     lake.commit()
+    before = images()
     try:
         lake.dlr("deploy-kind")
         yield lake
     finally:
         environment.kubectl("delete", "namespace", "ducklake", "--ignore-not-found")
-        for name in (IMAGE, f"{environment.registry}/{IMAGE}"):
-            for tag in run("docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", name).split():
-                run("docker", "rmi", tag)
+        for made in images() - before:
+            if IMAGE in made:
+                run("docker", "rmi", made)
 
 
 def test_the_pods_run_what_the_registry_has(lake: Lake) -> None:
@@ -189,6 +189,11 @@ def asking_all_the_while(lake: Lake) -> Iterator[list[str]]:
     finally:
         ended.set()
         asking.join()
+
+
+def images() -> set[str]:
+    """Return the names of the engine's images."""
+    return set(run("docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}").split())
 
 
 def eventually(what: Callable[[], bool], seconds: float = 90) -> None:
