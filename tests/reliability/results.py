@@ -98,7 +98,7 @@ class Series:
         return cls(file, [Result(**each | {"chunk": Chunk(**each["chunk"])}) for each in kept])
 
     def add(self, result: Result) -> None:
-        """Keep a result in the place of an earlier one of the same chunk, beside what others have kept meanwhile."""
+        """Keep a result, in the place of an earlier one of its chunk and beside what others have kept."""
         kept = self.results if self.anew else Series.read(self.file).results
         self.results = [each for each in kept if each.chunk != result.chunk] + [result]
         self.anew = False
