@@ -91,7 +91,8 @@ def _as_tag(name: str) -> Tag | None:
 
 
 def _git(folder: Path, *words: str) -> str:
-    return run(["git", "-C", str(folder), *words], timeout=_SECONDS)
+    # Without optional locks git only looks: `git status` would else write its index anew.
+    return run(["git", "--no-optional-locks", "-C", str(folder), *words], timeout=_SECONDS)
 
 
 def _reason(error: CommandFailed | CommandMissing) -> str:

@@ -96,3 +96,16 @@ def test_what_names_no_namespace_is_in_the_contexts(tmp_path: Path) -> None:
         api.serve("v1", "ConfigMap", "Namespace")
         api.answers["PATCH /api/v1/namespaces/default/configmaps/c"] = Answer(body=made)
         assert apply_all(cluster_at(api.address, tmp_path), [config], Deadline(5), silent) == "1 created"
+
+
+def test_a_status_that_changes_meanwhile_is_no_change_of_ours(tmp_path: Path) -> None:
+    path = "/api/v1/namespaces/lake/secrets/s"
+    first, second = ({"name": "s", "namespace": "lake", "resourceVersion": version} for version in "12")
+    before = SECRET | {"status": {"ready": 0}, "data": {}, "metadata": first}
+    after = before | {"status": {"ready": 1}, "metadata": second}
+    with fake_api() as api:
+        api.serve("v1", "Secret", "Namespace")
+        api.answers[f"GET {path}"], api.answers[f"PATCH {path}"] = Answer(body=before), Answer(body=after)
+        assert apply_all(cluster_at(api.address, tmp_path), [SECRET], Deadline(5), silent) == "unchanged"
+        api.answers[f"PATCH {path}"] = Answer(body=after | {"data": {"a": "b"}})
+        assert apply_all(cluster_at(api.address, tmp_path), [SECRET], Deadline(5), silent) == "1 configured"

@@ -146,7 +146,8 @@ def _crashing(restarts: int) -> dict[str, object]:
     state = {"waiting": waiting}
     last = {"terminated": {"exitCode": 3, "reason": "Error"}}
     made = "2026-01-02T00:00:00Z"
-    pod = _pod("crashing", made, containerStatuses=[{"state": state, "lastState": last, "restartCount": restarts}])
+    status = {"name": "app", "state": state, "lastState": last, "restartCount": restarts}
+    pod = _pod("crashing", made, containerStatuses=[status])
     pod["metadata"] = {"name": "crashing", "namespace": "lake", "creationTimestamp": made}
     return pod
 
@@ -189,7 +190,7 @@ def test_what_crashes_while_another_still_starts_is_given_time(
     with pytest.raises(TimeoutExpired) as caught:
         follow(cluster, [catalog, backend], Deadline(1.5), silent)
     assert "catalog 0 of 1 ready, backend 0 of 1 ready; CrashLoopBackOff (exited with 3" in caught.value.message
-    assert caught.value.hint == "the log tells why: kubectl --context fake logs -n lake statefulset/backend"
+    assert caught.value.hint == "the log tells why: kubectl --context fake logs -n lake statefulset/backend -c app"
 
     _workload(api, "StatefulSet", "catalog", updatedReplicas=1, readyReplicas=1)
     with pytest.raises(RolloutFailed, match="backend does not start: CrashLoopBackOff"):
@@ -214,6 +215,34 @@ def test_a_pod_that_a_stateful_set_waits_for_in_vain(
         follow(cluster, [catalog], Deadline(10), silent)
     assert caught.value.hint
     assert caught.value.hint.endswith("kubectl --context fake delete pod -n lake catalog-0")
+
+
+def test_the_log_is_that_of_the_container_and_the_run_that_failed(
+    api: FakeApi, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ducklake_registry.cluster.rollout.PATIENCE", 0.1)
+    api.answers["/api/v1/namespaces/lake/events"] = Answer(body={"items": []})
+    api.answers["/api/v1/namespaces/lake/pods/sick/log"] = Answer(body="no such table\n")
+    ended = {"terminated": {"exitCode": 1, "reason": "Error"}}
+    waiting = {"waiting": {"reason": "PodInitializing"}}
+    statuses = {
+        "initContainerStatuses": [{"name": "migrate", "restartCount": 2, "state": ended}],
+        "containerStatuses": [{"name": "app", "restartCount": 0, "state": waiting}],
+    }
+    healthy, sick = (_pod(name, f"2026-01-0{day}T00:00:00Z") for name, day in (("healthy", 2), ("sick", 1)))
+    for each in (healthy, sick):
+        each["metadata"] |= {"namespace": "lake"}  # type: ignore[operator]
+    sick["status"] = statuses
+    catalog = _workload(api, "StatefulSet", "catalog", healthy, sick)
+    body = api.answers["/apis/apps/v1/namespaces/lake/statefulsets/catalog"].body
+    body["spec"]["replicas"] = 2
+    with pytest.raises(RolloutFailed) as caught:
+        follow(cluster, [catalog], Deadline(10), silent)
+    assert caught.value.details == ("log: no such table",)
+    asked = next(each for each in api.requests if each.path.endswith("/log"))
+    assert asked.query == {"tailLines": "5", "container": "migrate"}
+    assert caught.value.hint
+    assert caught.value.hint.endswith("logs -n lake statefulset/catalog -c migrate")
 
 
 @pytest.mark.parametrize(

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from ducklake_registry.cli import image_options, options
+from ducklake_registry.cli import image_options, kind_options, options
 from ducklake_registry.cli.connection import ProdConnection, connected
+from ducklake_registry.cli.kind_options import KindOptions
 from ducklake_registry.display.output import OutputFormat
 
 PANEL = "Environment"
-
-
-class Part(StrEnum):
-    """A part of the environment that can be had alone."""
-
-    REGISTRY = "registry"
 
 
 def register(app: typer.Typer) -> None:
@@ -28,35 +22,12 @@ def register(app: typer.Typer) -> None:
 
 def deploy_kind(
     project: typer.Context,
-    name: options.ClusterName = "ducklake-cluster",
-    host_port: options.HostPort = 5000,
-    workers: Annotated[
-        int | None, typer.Option(envvar="DLR_WORKERS", min=0, max=20, help="Nodes beside the control plane.")
-    ] = None,
-    node_image: Annotated[
-        str | None,
-        typer.Option(
-            envvar="DLR_NODE_IMAGE",
-            metavar="IMAGE",
-            help="Image of the nodes. Default: kind's own, else a kindest/node that the engine has.",
-        ),
-    ] = None,
-    registry_image: Annotated[
-        str | None, typer.Option(envvar="DLR_REGISTRY_IMAGE", metavar="IMAGE", help="Image of the registry.")
-    ] = None,
-    config: options.ConfigFile = None,
-    only: Annotated[
-        Part | None,
-        typer.Option(envvar="DLR_ONLY", help="Not what [environment] lists, but only this.", show_default=False),
-    ] = None,
-    no_build: Annotated[
-        bool,
-        typer.Option("--no-build", envvar="DLR_NO_BUILD", help="Run what is in the registry, and build nothing."),
-    ] = False,
+    kind: KindOptions,
+    registry_image: kind_options.RegistryImage = None,
+    only: kind_options.Only = None,
+    no_build: kind_options.NoBuild = False,
     tag: image_options.Tags = None,
-    set_context: Annotated[
-        bool, typer.Option("--set-context", help="Make the cluster your current kube context.")
-    ] = False,
+    set_context: kind_options.SetContext = False,
     kubeconfig: options.KubeconfigFiles = None,
     namespace: options.Namespace = "storage",
     timeout: options.Timeout = 300,
@@ -74,7 +45,6 @@ def deploy_kind(
     """
     from ducklake_registry.cli.deploying import laptop
     from ducklake_registry.cli.running import perform
-    from ducklake_registry.cluster.kind import KindSpec
     from ducklake_registry.cluster.kubeconfig import Kubeconfig
     from ducklake_registry.display.next_steps import after_deploy_kind
     from ducklake_registry.display.terminal import Terminal
@@ -84,8 +54,7 @@ def deploy_kind(
     from ducklake_registry.waiting import Deadline
     from ducklake_registry.workflows.deploy_kind import DeployKind
 
-    spec = KindSpec(name, host_port, workers=workers, node_image=node_image, config=config)
-    registry = RegistrySpec(namespace=namespace, image=registry_image)
+    spec, registry = kind.spec(), RegistrySpec(namespace=namespace, image=registry_image)
     terminal, deadline = Terminal(verbose=verbose, quiet=quiet), Deadline(timeout)
     workflow = DeployKind(spec, registry, Engine(), Kubeconfig.parse(kubeconfig), deadline, set_context)
     environment = None if only else read_environment(project.obj)
@@ -93,7 +62,7 @@ def deploy_kind(
         perform(terminal, steps, spec.context, deadline, dry_run=dry_run)
     if not dry_run:
         images = [each.image for each in environment.builds] if environment else []
-        is_default = name == "ducklake-cluster"
+        is_default = kind.name == "ducklake-cluster"
         terminal.show(after_deploy_kind(workflow.address, spec.context, images, is_default=is_default))
 
 

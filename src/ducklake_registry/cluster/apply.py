@@ -57,7 +57,7 @@ def apply(cluster: Cluster, wanted: Object) -> Change:
     after = cluster.apply(wanted)
     if before is None:
         outcome = "created"
-    elif before["metadata"]["resourceVersion"] == after["metadata"]["resourceVersion"]:
+    elif _shown(before) == _shown(after):  # its version also changes with its status, which others write
         outcome = "unchanged"
     else:
         outcome = "configured"

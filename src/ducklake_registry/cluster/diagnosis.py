@@ -52,7 +52,7 @@ _WORKLOADS_HINTS = (
     ),
     (_NO_VOLUME, "see why the claim waits: kubectl --context {context} describe pvc -n {namespace}"),
     (_NO_ROOM, "ask for less in its resources.requests, or add a node"),
-    (_CRASHED, "the log tells why: kubectl --context {context} logs -n {namespace} {name}"),
+    (_CRASHED, "the log tells why: kubectl --context {context} logs -n {namespace} {log}"),
     *_COMMON_HINTS,
 )
 
@@ -85,24 +85,24 @@ def _container_trouble(container: Object) -> str | None:
 
 
 def diagnose(cluster: Cluster, workload: Object, message: str) -> RolloutFailed:
-    """Return an error that says why a workload's newest pod does not run.
+    """Return an error that says why a workload's pod does not run: the one in trouble, or else the newest.
 
     Its details are the last events around the pod and the last lines of its log; evidence that the cluster will
     not give is left out.
     """
-    namespace = workload["metadata"]["namespace"]
+    namespace, name = workload["metadata"]["namespace"], workload["metadata"]["name"]
     details: list[str] = []
+    pod: Object = {}
     try:
         pods = newest_pods(cluster, workload)
-        names = [workload["metadata"]["name"], *(pod["metadata"]["name"] for pod in pods[:1])]
-        names += [claim for pod in pods[:1] for claim in _claims(pod)]
+        pod = next(filter(pod_trouble, pods), next(iter(pods), {}))
+        names = [name, *([pod["metadata"]["name"], *_claims(pod)] if pod else ())]
         details += [f"event: {text}" for text in last_events(cluster, namespace, names)]
-        for pod in pods[:1]:
-            details += [f"log: {line}" for line in last_log_lines(cluster, pod)]
+        details += [f"log: {line}" for line in last_log_lines(cluster, pod)] if pod else []
     except ClusterError as error:
         details.append(f"no further evidence: {error.message}")
     text = " ".join((message, *details))
-    hint = hint_for(text, namespace) if is_registry(workload) else _hint_for_workload(text, cluster, workload)
+    hint = hint_for(text, namespace) if is_registry(workload) else _workloads_hint(text, cluster, workload, pod)
     return RolloutFailed(message, hint, tuple(details))
 
 
@@ -111,10 +111,10 @@ def hint_for(trouble: str, namespace: str) -> str | None:
     return _hint(_HINTS, trouble, namespace=namespace)
 
 
-def _hint_for_workload(trouble: str, cluster: Cluster, workload: Object) -> str | None:
+def _workloads_hint(trouble: str, cluster: Cluster, workload: Object, pod: Object) -> str | None:
     metadata = workload["metadata"]
-    name = f"{workload['kind'].lower()}/{metadata['name']}"
-    return _hint(_WORKLOADS_HINTS, trouble, namespace=metadata["namespace"], context=cluster.context, name=name)
+    log = f"{workload['kind'].lower()}/{metadata['name']} -c {_telling(pod).get('name', '…')}"
+    return _hint(_WORKLOADS_HINTS, trouble, namespace=metadata["namespace"], context=cluster.context, log=log)
 
 
 def _hint(hints: tuple[tuple[str, str], ...], trouble: str, **names: str) -> str | None:
@@ -150,11 +150,12 @@ def event_time(event: Object) -> str:
 
 
 def last_log_lines(cluster: Cluster, pod: Object, count: int = 5) -> list[str]:
-    """Return the end of a pod's log, of the run that failed when it was started again since."""
-    namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
-    restarted = any(each.get("restartCount") for each in pod.get("status", {}).get("containerStatuses", ()))
+    """Return the end of the log of a pod's container, of the run that failed when it was started again since."""
+    namespace, name, one = pod["metadata"]["namespace"], pod["metadata"]["name"], _telling(pod)
     path = f"/api/v1/namespaces/{namespace}/pods/{name}/log?tailLines={count}"
-    found = _lines(cluster, f"{path}&previous=true") if restarted else []
+    path += f"&container={one['name']}" if "name" in one else ""
+    again = one.get("restartCount") and "terminated" not in one.get("state", {})
+    found = _lines(cluster, f"{path}&previous=true") if again else []
     return found or _lines(cluster, path)
 
 
@@ -165,6 +166,14 @@ def _lines(cluster: Cluster, path: str) -> list[str]:
     except ClusterError:
         return []
     return [line for line in text.splitlines() if line.strip() and not line.startswith(_NO_LOG)]
+
+
+def _telling(pod: Object) -> Object:
+    """Return the status of the container whose log tells most: one in trouble, else not ready, else the first."""
+    status = pod.get("status", {})
+    containers = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
+    unready = (each for each in status.get("containerStatuses", ()) if not each.get("ready"))
+    return next(filter(_container_trouble, containers), next(unready, next(iter(containers), {})))
 
 
 def _claims(pod: Object) -> list[str]:

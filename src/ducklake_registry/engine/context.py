@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import IO, TYPE_CHECKING
+from pathlib import Path
+from typing import IO
 
 from ducklake_registry.errors import UsageError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _FOREIGN_DOCKERFILE = ".dlr.Dockerfile"
 """Its name in the context where it comes from elsewhere; always the same, for the sake of the build's cache."""
@@ -46,8 +44,8 @@ class BuildContext:
         return sorted(exclude_paths(str(self.folder.resolve()), self._ignored(), self.dockerfile_name))
 
     def newest(self) -> datetime:
-        """Return when anything to be sent was last changed."""
-        paths = (self.folder / each for each in self.files())
+        """Return when anything to be sent was last changed; git's own files change when it is only asked."""
+        paths = (self.folder / each for each in self.files() if Path(each).parts[0] != ".git")
         times = [path.lstat().st_mtime for path in paths if path.is_symlink() or path.exists()]
         return datetime.fromtimestamp(int(max(times, default=0)), UTC)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ducklake_registry.cluster.apply import apply_all, is_there, placed
+from ducklake_registry.cluster.apply import apply_all, placed
+from ducklake_registry.cluster.client import kind_of
 from ducklake_registry.cluster.kind import KindSpec
 from ducklake_registry.errors import NotFound
 from ducklake_registry.lock import exclusive
@@ -69,10 +70,14 @@ class RollOutImage:
     def _objects(self, cluster: Cluster) -> list[Object]:
         found = [each for path in self.environment.manifests for each in load_workloads(path)]
         mine = [placed(cluster, each) for each in found if runs(each, self.image)]
-        there = [each for each in mine if is_there(cluster, each)]
+        there = [each for each in mine if self._runs_already(cluster, each)]
         others = [each.image for each in self.environment.builds if any(runs(one, each.image) for one in there)]
         pins = {each: self._latest(each) for each in others if each != self.image}
         return pinned(there, pins | {self.image: Reference.parse(self.pushed().reference)})
+
+    def _runs_already(self, cluster: Cluster, each: Object) -> bool:
+        live = cluster.get(kind_of(each), each["metadata"]["name"], each["metadata"].get("namespace"))
+        return live is not None and runs(live, self.image)
 
     def _latest(self, image: Repository) -> Reference:
         """Return what another image of the same workloads is to be: what was pushed of it last."""
