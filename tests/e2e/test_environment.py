@@ -237,7 +237,7 @@ def test_a_version_that_does_not_start_says_why(deployed: Project) -> None:
     finally:
         deployed.write("start", NAP)
     assert deployed.dlr("deploy-kind").returncode == 0
-    assert deployed.said() == "version 2\n"
+    assert deployed.said() == (deployed.folder / "version").read_text()
 
 
 def test_a_job_that_fails_says_why_and_is_made_anew(deployed: Project) -> None:
