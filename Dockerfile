@@ -10,14 +10,18 @@ RUN python3 -c 'import ensurepip' 2> /dev/null || \
     { apt-get update && apt-get install --yes --no-install-recommends python3-venv; }
 RUN python3 -m venv /pip && python3 -m venv --without-pip /opt/dlr
 WORKDIR /src
-COPY constraints.txt ./
-RUN /pip/bin/pip install --no-cache-dir --disable-pip-version-check --constraint constraints.txt --upgrade pip
-COPY pyproject.toml README.md LICENSE ./
+# Where a proxy opens TLS: what it is to be trusted by, in ca.crt beside this file (PEM).
+COPY pyproject.toml constraints.txt README.md LICENSE ca.cr[t] ./
 COPY kind kind
 COPY manifests manifests
 COPY src src
-RUN /pip/bin/pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . && \
-    /pip/bin/pip --python /opt/dlr/bin/python install --no-cache-dir --constraint constraints.txt /wheels/*.whl
+# The asynchronous half of Kubernetes' library is the larger one, and nothing here uses it.
+RUN if [ -f ca.crt ]; then export PIP_CERT=/src/ca.crt; fi && \
+    export PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=/src/constraints.txt && \
+    /pip/bin/pip install --upgrade pip && \
+    /pip/bin/pip wheel --no-deps --wheel-dir /wheels . && \
+    /pip/bin/pip --python /opt/dlr/bin/python install /wheels/*.whl && \
+    rm -rf /opt/dlr/lib/python3*/site-packages/kubernetes/aio
 
 FROM ${PYTHON}
 COPY --from=built /opt/dlr /opt/dlr

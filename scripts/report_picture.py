@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-WIDTH, HEIGHT = 960, 1180
+WIDTH, HEIGHT = 960, 1010
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),

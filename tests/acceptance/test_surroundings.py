@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,26 +15,27 @@ from ducklake_registry.acceptance.results import Verdict
 from ducklake_registry.acceptance.runner import Surroundings, accept
 from ducklake_registry.cluster.client import Cluster
 from ducklake_registry.cluster.kubeconfig import Kubeconfig
+from ducklake_registry.engine.client import Engine
+from ducklake_registry.reference import Digest
 from ducklake_registry.registry import Credentials, RegistryClient, tls_context
 from ducklake_registry.step import silent
 from ducklake_registry.waiting import Deadline
 from tests.acceptance.proxy import Reply, behind, instead, on, status
 from tests.acceptance.test_faults import BROKEN, RUN, flipped
-from tests.engine.conftest import _engine_answers, engine
+from tests.engine.conftest import _engine_answers
 from tests.registry import certificates, programs
 from tests.registry.programs import PASSWORD, USER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from ducklake_registry.engine.client import Engine
     from tests.acceptance.conftest import Try
     from tests.acceptance.proxy import Fault
     from tests.registry.faults import Faulty, Request
     from tests.registry.programs import RunningRegistry
 
-__all__ = ["_engine_answers", "engine"]
+__all__ = ["_engine_answers"]
 
 pytestmark = pytest.mark.registry
 
@@ -94,11 +96,23 @@ def test_certificates_that_do_not_hold(
     assert [each for each in found.results if each.verdict is Verdict.PASSED] == []
 
 
+def takes_and_forgets(request: Request, go_on: Callable[[], Reply]) -> Reply:
+    if request.method == "PUT" and request.path.endswith(f"/manifests/{RUN}-2"):
+        return status(201, docker_content_digest=Digest.of(request.body))
+    return go_on()
+
+
 ENGINES: list[tuple[str, Fault, str]] = [
     ("images/engine", on("GET", "/blobs/", flipped), "cannot pull .*(verification failed|digest)"),
     ("images/engine", instead("PUT", f"/manifests/{RUN}-2$", BROKEN), "cannot push"),
-    ("images/engine", instead("PUT", f"/manifests/{RUN}-2$", status(201)), "not found: "),
+    ("images/engine", takes_and_forgets, "not found: "),
 ]
+
+
+@pytest.fixture
+def docker(_engine_answers: None) -> Iterator[Engine]:
+    with closing(Engine()) as engine:
+        yield engine
 
 
 @pytest.mark.engine
@@ -106,7 +120,7 @@ ENGINES: list[tuple[str, Fault, str]] = [
 def test_what_the_engine_cannot_do(
     newest: RunningRegistry,
     proxy: Faulty,
-    engine: Engine,
+    docker: Engine,
     check: str,
     fault: Fault,
     words: str,
@@ -115,14 +129,14 @@ def test_what_the_engine_cannot_do(
     monkeypatch.setattr("ducklake_registry.acceptance.context.secrets.token_hex", lambda _: RUN)
     proxy.behaviour = behind(newest.host, fault)
     chosen = [each for each in CHECKS if each.path == check]
-    around = Surroundings(Cluster(None, Kubeconfig.parse("/nowhere")), "storage", engine)
+    around = Surroundings(Cluster(None, Kubeconfig.parse("/nowhere")), "storage", docker)
     with working_with(RegistryClient(proxy.host), Deadline(60), Limits(), disruptive=False) as context:
         found = accept(chosen, context, around, Baseline(), silent)
 
     assert found.results[0].verdict is Verdict.FAILED, found.results[0]
     assert re.search(words, found.results[0].evidence), found.results[0].evidence
     assert found.left_behind == ()
-    assert engine.tags_of(f"{proxy.host}/dlr-acceptance/engine") == []
+    assert docker.tags_of(f"{proxy.host}/dlr-acceptance/engine") == []
 
 
 BROKEN_CHECKS = {check for check, *_ in (*LOGINS, *CERTIFICATES, *ENGINES)}

@@ -52,7 +52,7 @@ class Copy:
 
     def write(self, path: str, content: str) -> None:
         """Write a new module, in a folder that the text names."""
-        assert f"{path.partition('/')[0]}/" in self.text
+        assert f"`{path.partition('/')[0]}/" in self.text
         (self.folder / PACKAGE / path).write_text(content)
 
     def change(self, path: str, *changes: tuple[str, str]) -> None:
@@ -140,7 +140,16 @@ def ping_line(found: Answers) -> str:
     """Return it in one line."""
     return f"{found.url} answers"
 '''
-COMMAND = '''@connected
+COMMAND = '''"""The command that asks whether a registry answers."""
+
+from __future__ import annotations
+
+from ducklake_registry.cli import options
+from ducklake_registry.cli.connection import Connection, connected
+from ducklake_registry.display.output import OutputFormat
+
+
+@connected
 def ping(connection: Connection, output: options.Output = OutputFormat.TABLE) -> None:
     """Ask whether the registry answers.
 
@@ -152,8 +161,6 @@ def ping(connection: Connection, output: options.Output = OutputFormat.TABLE) ->
 
     with connection.client() as client:
         emit(look(client), output, ping_line)
-
-
 '''
 
 
@@ -161,8 +168,15 @@ def test_a_new_command(copy: Copy, registry: RunningRegistry) -> None:
     copy.following("A new command")
     copy.write("reports/ping.py", REPORT)
     copy.write("display/ping.py", PICTURE)
-    # `register` names it, and it stands before the next one.
-    copy.change("cli/registry.py", ("logs, port_forward):", "ping, "), ("def logs(", COMMAND))
+    copy.write("cli/ping.py", COMMAND)
+    copy.change(
+        "cli/registry.py",
+        (
+            "from ducklake_registry.display.output import OutputFormat\n",
+            "from ducklake_registry.cli.ping import ping\n",
+        ),
+        ("deploy_registry, clean_registry", "ping, "),
+    )
     (copy.folder / "docs").mkdir()
 
     copy.python("scripts/docs.py")

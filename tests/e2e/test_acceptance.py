@@ -171,6 +171,6 @@ def test_pods_get_the_login_that_the_registry_wants(environment: Environment) ->
     assert (status, nobodys) == (0, 1)
     logins = {"health/login-asked", "health/login-refused", "health/login-accepted"}
     assert with_verdict(found, "passed") == logins | {"health/api", "images/engine", "images/pod"}
-    assert "on 2 of 2 nodes, with a pull secret," in by_path(found)["images/pod"]["evidence"]
+    assert "on 2 of 2 nodes, with a pull secret" in by_path(found)["images/pod"]["evidence"]
     assert found["left_behind"] == []
     assert programs.PASSWORD not in json.dumps(found)

@@ -36,7 +36,7 @@ def works(place: Place, dlr: Path, registry: RunningRegistry) -> None:
     """See that an installed `dlr` does its work: what needs no other, a registry, what it carries along."""
     assert place.run(dlr, "--version") == f"dlr {__version__}\n"
     assert "Make a kind cluster" in place.run(dlr, "--help")
-    assert "Create the kind cluster" in place.run(dlr, "deploy-kind", "--dry-run")
+    assert "Roll out the registry" in place.run(dlr, "deploy-kind", "--dry-run")
     listed = json.loads(place.run(dlr, "list-registry-images", "--registry", registry.host, "-o", "json"))
     assert "packaged" in json.dumps(listed)
 

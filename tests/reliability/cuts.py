@@ -10,7 +10,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from tests.reliability import operations
-from tests.reliability.experiment import Lost, Outcome
+from tests.reliability.experiment import OF, Lost, Outcome
 from tests.reliability.proxy import Fault, Way
 from tests.reliability.site import site
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from tests.reliability.experiment import Plan
     from tests.reliability.operations import Make, Operation, Traffic
     from tests.reliability.site import Site
+
+PIECE = 25
+"""How many belong together, in a series."""
 
 _AT_ONCE = 3
 """Trials beside each other: most of them wait before they ask again."""
@@ -34,7 +37,7 @@ OPERATIONS: tuple[Make, ...] = (
 def cuts(plan: Plan) -> Outcome:
     """Cut so many commands off, each at a byte of its own."""
     outcome = Outcome(plan.seed)
-    workers = min(_AT_ONCE, 1 + plan.count // 20)
+    workers = min(_AT_ONCE, 1 + plan.count // 40)
     numbers = range(plan.first, plan.first + plan.count)
     with ThreadPoolExecutor(workers, thread_name_prefix="cuts") as pool:
         shares = [_Share(plan, numbers[each::workers], each) for each in range(workers)]
@@ -55,11 +58,14 @@ class _Share:
 
     def run(self) -> Outcome:
         outcome = Outcome(self.plan.seed)
-        with site(self.plan.folder / f"cuts{self.worker}") as place:
+        # Every second piece of a series over TLS: there a cut may hit a handshake, or the middle of a record.
+        tls = bool(self.plan.first // PIECE % 2)
+        with site(self.plan.folder / f"cuts{self.worker}", tls=tls) as place:
             operations.fill(place, Random(self.plan.seed))
             traffic = operations.traffic(place, OPERATIONS)
             for number in self.numbers:
                 self._try(place, number, traffic, outcome)
+                outcome.tally[f"{OF}those over TLS"] += tls
                 self.plan.progress(1)
         return outcome
 
@@ -69,7 +75,7 @@ class _Share:
         told = f"cut {self.plan.seed_of(number)}, {operation.name}"
         try:
             outcome.tally[_cut(place, operation, traffic[operation.name], random)] += 1
-            outcome.tally[operation.name] += 1
+            outcome.tally[f"{OF}{operation.name}"] += 1
         except Lost as error:
             outcome.lost.append(f"{told}: {error}")
         except (AssertionError, subprocess.TimeoutExpired) as error:

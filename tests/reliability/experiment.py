@@ -15,6 +15,10 @@ Progress = Callable[[int], None]
 """Told how much of the count has been done since the last time."""
 
 
+OF = "of "
+"""What a tally begins with that tells what was broken, and not how it ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How often to break something, from which seed, and where there is room for files.

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchmarks.page import anchor
+
+from tests.reliability.experiment import OF
 from tests.reliability.results import EXPERIMENTS, versions
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterator
 
     from tests.reliability.results import Series
@@ -47,7 +51,8 @@ and must complete.
     "cuts": """
 `dlr save` (folder and archive), `load`, `list-registry-images` and `inspect` speak to the registry through a
 proxy. It ends the connection at a random byte, sent or received, by a reset or in order; in half of the runs
-this one connection only, in the others every one from then on. What must be is the same as above.
+this one connection only, in the others every one from then on. Half of all runs are over TLS. What must be is
+the same as above.
 """,
     "fuzz": """
 The answers of the registry to 25 operations (17 of them commands with their output in each format, the others
@@ -71,7 +76,7 @@ def _summary(series: Series, done: list[str]) -> Iterator[str]:
     for name in done:
         results = series.of(name)
         lost, failures = sum(len(each.lost) for each in results), sum(len(each.failures) for each in results)
-        link = f"[{_TITLES[name]}](#{_anchor(_TITLES[name])})"
+        link = f"[{_TITLES[name]}](#{anchor(_TITLES[name])})"
         yield f"| {link} | {_how_often(series, name)} | {lost} | {failures} |"
     parts = ", ".join(f"{name} {version}" for name, version in versions().items())
     yield f"\nWith {parts}.\n"
@@ -87,8 +92,12 @@ def _section(series: Series, name: str) -> Iterator[str]:
     yield _HOW[name]
     yield "| end | times |"
     yield "| --- | ---: |"
-    for what, count in sorted(series.tally(name).items(), key=lambda each: -each[1]):
-        yield f"| {what} | {count:,} |"
+    tally = sorted(series.tally(name).items(), key=lambda each: -each[1])
+    for what, count in tally:
+        if not what.startswith(OF):
+            yield f"| {what} | {count:,} |"
+    if parts := [f"{count:,} {what}" for what, count in tally if what.startswith(OF)]:
+        yield f"\nThese are {', '.join(parts)}."
     for kind in ("lost", "failures"):
         for told in (each for result in results for each in getattr(result, kind)):
             yield f"\n**{kind}**: `{' '.join(told.split())[:400]}`"
@@ -102,12 +111,14 @@ def _section(series: Series, name: str) -> Iterator[str]:
 
 def _how_often(series: Series, name: str) -> str:
     tally = series.tally(name)
+    full, done = EXPERIMENTS[name].count, sum(each.chunk.count for each in series.of(name))
+    part = "" if done >= full else f", a part of {full:,}"
+    return f"{_counted(series, name, tally)}{part}"
+
+
+def _counted(series: Series, name: str, tally: Counter[str]) -> str:
     if name == "kills":
         return f"{sum(count for what, count in tally.items() if what.startswith('killed')):,} kills"
     if name == "fuzz":
         return f"{tally['broken answers']:,} answers"
     return f"{sum(each.chunk.count for each in series.of(name)):,}"
-
-
-def _anchor(title: str) -> str:
-    return "".join(each for each in title.lower().replace(" ", "-") if each.isalnum() or each in "-_")

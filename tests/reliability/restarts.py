@@ -12,7 +12,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from tests.reliability import operations
-from tests.reliability.experiment import Lost, Outcome
+from tests.reliability.experiment import OF, Lost, Outcome
 from tests.reliability.proxy import Fault, Way
 from tests.reliability.site import site
 
@@ -46,7 +46,7 @@ def restarts(plan: Plan) -> Outcome:
             told = f"kill {plan.seed_of(number)}, {operation.name}"
             try:
                 outcome.tally[trials.run(operation, random)] += 1
-                outcome.tally[operation.name] += 1
+                outcome.tally[f"{OF}{operation.name}"] += 1
             except Lost as error:
                 outcome.lost.append(f"{told}: {error}")
             except (AssertionError, subprocess.TimeoutExpired) as error:
@@ -54,7 +54,7 @@ def restarts(plan: Plan) -> Outcome:
             finally:
                 operation.clean()
             plan.progress(1)
-        outcome.tally["images compared after each restart, in the end"] = len(trials.acknowledged)
+        outcome.tally["acknowledged images read and compared after restarts"] = trials.compared
     return outcome.ended()
 
 
@@ -66,6 +66,7 @@ class _Trials:
     acknowledged: list[tuple[str, str]]
     traffic: Traffic
     digests: dict[tuple[str, str], str] = field(default_factory=dict)
+    compared: int = 0
 
     def run(self, operation: Operation, random: Random) -> str:
         """Run the operation, kill the registry in it, look at what is there, and let it complete."""
@@ -116,6 +117,7 @@ class _Trials:
     def _check_acknowledged(self) -> None:
         """Read every image that was acknowledged, and compare every byte of it."""
         for place in self.acknowledged:
+            self.compared += 1
             found = self.place.image_in_registry(*place)
             if not found or self.digests.setdefault(place, found) != found:
                 raise Lost(f"{place[0]}:{place[1]} is {found or 'gone'}, and was {self.digests.get(place)}")

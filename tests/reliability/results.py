@@ -10,9 +10,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from benchmarks.kept import commit
+
 from ducklake_registry import __version__
 from tests.registry import programs
-from tests.reliability.cuts import cuts
+from tests.reliability.cuts import PIECE, cuts
 from tests.reliability.fuzz import fuzz
 from tests.reliability.kills import kills
 from tests.reliability.restarts import restarts
@@ -38,9 +40,9 @@ class Experiment:
 
 EXPERIMENTS = {
     "kills": Experiment(kills, 2, 1, "environments"),
-    "restarts": Experiment(restarts, 100, 20, "kills"),
-    "cuts": Experiment(cuts, 1_000, 50, "cuts"),
-    "fuzz": Experiment(fuzz, 100_000, 4_000, "broken answers", beside=True),
+    "restarts": Experiment(restarts, 100, 10, "kills"),
+    "cuts": Experiment(cuts, 1_000, PIECE, "cuts"),
+    "fuzz": Experiment(fuzz, 100_000, 2_000, "broken answers", beside=True),
 }
 
 
@@ -111,13 +113,6 @@ class Series:
         for each in self.of(name):
             total.update(each.tally)
         return total
-
-
-def commit() -> str:
-    """Return the commit of this checkout, with a mark where something differs from it."""
-    words = ["git", "describe", "--always", "--dirty", "--abbrev=9"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "no checkout"
 
 
 def versions() -> dict[str, str]:

@@ -6,6 +6,7 @@ import hashlib
 import http.client
 import json
 import os
+import ssl
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -13,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ducklake_registry.oci import media_types
-from tests.registry import programs
+from ducklake_registry.registry import tls_context
+from tests.registry import certificates, programs
 from tests.reliability.experiment import Lost
 from tests.reliability.proxy import proxy_to
 
@@ -77,7 +79,16 @@ class Registry:
 
     def client(self) -> RegistryClient:
         """Return a client that goes straight there, past the proxy."""
-        return self.configured.registry.client()
+        ca_file = self.configured.registry.ca_file
+        return self.configured.registry.client(verify=tls_context(ca_file=ca_file) if ca_file else True)
+
+    def connection(self) -> http.client.HTTPConnection:
+        """Return a plain connection that goes straight there."""
+        ca_file = self.configured.registry.ca_file
+        if ca_file is None:
+            return http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        context = ssl.create_default_context(cafile=str(ca_file))
+        return http.client.HTTPSConnection("localhost", self.port, timeout=20, context=context)
 
 
 @dataclass(slots=True)
@@ -109,7 +120,7 @@ class Site:
         This is not done by what is tested here, but by plain requests. Raises Lost for an image that is half
         there.
         """
-        connection = http.client.HTTPConnection("127.0.0.1", self.registry.port, timeout=20)
+        connection = self.registry.connection()
         try:
             return _read_image(connection, repository, target)
         finally:
@@ -117,15 +128,25 @@ class Site:
 
 
 @contextmanager
-def site(folder: Path) -> Iterator[Site]:
-    """Have a registry and a proxy until the block ends."""
+def site(folder: Path, *, tls: bool = False) -> Iterator[Site]:
+    """Have a registry and a proxy until the block ends; with `tls` they are spoken to over it."""
     folder.mkdir(parents=True, exist_ok=True)
-    registry = Registry(programs.configured("3.1", folder))
+    registry = Registry(programs.configured("3.1", folder, **(_secured(folder) if tls else {})))
     try:
         with proxy_to(registry.port) as proxy:
-            yield Site(registry, proxy, folder, _surroundings(folder, proxy.host))
+            environ = _surroundings(folder, f"{'https' if tls else 'http'}://{proxy.host}")
+            if ca_file := registry.configured.registry.ca_file:
+                environ["DLR_CA_FILE"] = str(ca_file)
+            yield Site(registry, proxy, folder, environ)
     finally:
         registry.kill()
+
+
+def _secured(folder: Path) -> dict[str, Any]:
+    by = certificates.authority(folder)
+    pair = certificates.signed(folder, by, "server", "DNS:localhost")
+    tls = {"certificate": str(pair.certificate), "key": str(pair.key)}
+    return {"tls": tls, "ca_file": by.certificate}
 
 
 def _surroundings(folder: Path, host: str) -> dict[str, str]:

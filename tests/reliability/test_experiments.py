@@ -175,6 +175,6 @@ def test_a_series_is_kept_in_pieces(tmp_path: Path) -> None:
     assert series.has(first, 5)
     assert not series.has(first, 6)
     text = page.page(series)
-    assert "| 3 | 1 | 0 |" in text
+    assert "| 3, a part of 1,000 | 1 | 0 |" in text
     assert "| one clear error | 1 |" in text
     assert "it is | gone" in text

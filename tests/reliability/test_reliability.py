@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.registry import programs
-from tests.reliability.cuts import cuts
+from tests.reliability.cuts import PIECE, cuts
 from tests.reliability.experiment import Plan
 from tests.reliability.fuzz import fuzz
 from tests.reliability.restarts import restarts
@@ -24,6 +25,10 @@ pytestmark = pytest.mark.registry
 SEED = 1
 
 
+def over_tls(plan: Plan) -> Outcome:
+    return cuts(replace(plan, first=PIECE))
+
+
 @pytest.fixture(autouse=True)
 def _program() -> None:
     if programs.find_program("3.1") is None:
@@ -32,7 +37,7 @@ def _program() -> None:
         pytest.skip("no program of distribution 3.1 here")
 
 
-@pytest.mark.parametrize(("experiment", "count"), [(cuts, 6), (fuzz, 1000), (restarts, 4)])
+@pytest.mark.parametrize(("experiment", "count"), [(cuts, 4), (over_tls, 4), (fuzz, 1000), (restarts, 4)])
 def test_nothing_is_lost(
     experiment: Callable[[Plan], Outcome], count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PANEL = "Registry"
 
 _ANSWER_SECONDS = 5.0
-_SETTLING_SECONDS = 20.0
+_SETTLING_SECONDS = 30.0
 
 
 def register(app: typer.Typer) -> None:

@@ -68,7 +68,7 @@ class LogAxis:
             chosen = [each for each in values if self.low <= math.log10(each) <= self.high]
             if len(chosen) <= _MOST_TICKS:
                 break
-        return [Mark(self.at(each), milliseconds(each)) for each in chosen]
+        return [Mark(self.at(each), f"{round(each * 1000, 4):,} ms".replace(".0 ", " ")) for each in chosen]
 
 
 @dataclass(frozen=True, slots=True)

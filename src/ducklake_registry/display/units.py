@@ -22,10 +22,10 @@ def size(count: float) -> str:
 
 
 def milliseconds(seconds: float) -> str:
-    """Return a short time in two figures or more: "0.42 ms", "4.2 ms", "42 ms", "4,200 ms"."""
+    """Return a short time in two figures or more: "0.42 ms", "4.0 ms", "42 ms", "4,200 ms"."""
     value = seconds * 1000
     digits = 0 if value >= 10 else 1 if value >= 1 else 2  # noqa: PLR2004
-    return f"{value:,.{digits}f}".removesuffix(".0") + " ms"
+    return f"{value:,.{digits}f} ms"
 
 
 def age(since: datetime, now: datetime) -> str:
