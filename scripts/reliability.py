@@ -69,7 +69,7 @@ def main() -> int:
     arguments = read_arguments()
     console = Console(stderr=True)
     short = bool(arguments.count or arguments.first or arguments.seed != SEED)
-    series = Series(KEPT) if short or arguments.anew else Series.read(KEPT)
+    series = Series(KEPT, anew=True) if short or arguments.anew else Series.read(KEPT)
     todo = [chunk for name in arguments.only or EXPERIMENTS for chunk in wanted(name, arguments)]
     todo = [chunk for chunk in todo if not series.has(chunk, arguments.seed)]
     good = True

@@ -88,6 +88,7 @@ class Series:
 
     file: Path
     results: list[Result] = field(default_factory=list)
+    anew: bool = False
 
     @classmethod
     def read(cls, file: Path) -> Series:
@@ -97,8 +98,10 @@ class Series:
         return cls(file, [Result(**each | {"chunk": Chunk(**each["chunk"])}) for each in kept])
 
     def add(self, result: Result) -> None:
-        """Keep a result in the place of an earlier one of the same chunk."""
-        self.results = [each for each in self.results if each.chunk != result.chunk] + [result]
+        """Keep a result, in the place of an earlier one of its chunk and beside what others have kept."""
+        kept = self.results if self.anew else Series.read(self.file).results
+        self.results = [each for each in kept if each.chunk != result.chunk] + [result]
+        self.anew = False
         self.file.parent.mkdir(parents=True, exist_ok=True)
         self.file.write_text(json.dumps([asdict(each) for each in self.results], indent=1))
 
