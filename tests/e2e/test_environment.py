@@ -135,7 +135,7 @@ def project(environment: Environment, tmp_path_factory: pytest.TempPathFactory) 
     yield project
     environment.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false")
     names = run("docker", "images", "--format", "{{.Repository}}:{{.Tag}}").split()
-    if ours := [each for each in names if each.rpartition(":")[0] in {IMAGE, "stranger"}]:
+    if ours := [each for each in names if re.search(rf"(^|/)({IMAGE}|stranger):\w", each)]:
         run("docker", "rmi", "--force", *ours)
 
 
