@@ -134,6 +134,9 @@ def project(environment: Environment, tmp_path_factory: pytest.TempPathFactory) 
     project.commit()
     yield project
     environment.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false")
+    names = run("docker", "images", "--format", "{{.Repository}}:{{.Tag}}").split()
+    if ours := [each for each in names if re.search(rf"(^|/)({IMAGE}|stranger):\w", each)]:
+        run("docker", "rmi", "--force", *ours)
 
 
 @pytest.fixture(scope="module")
