@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -35,8 +36,8 @@ pytestmark = pytest.mark.registry
 
 LACKS = {"3.1": {"images/referrers"}, "2.8": {"images/referrers", "tags/pages", "tags/deletes"}}
 LIKE = {
-    "3.1": "unnamed; like distribution 3: tags in pages, no list of referrers",
-    "2.8": "unnamed; like distribution 2: no tags in pages, no delete of a tag alone",
+    "3.1": "like distribution 3 (tags in pages, no list of referrers)",
+    "2.8": "like distribution 2 (no tags in pages, no delete of a tag)",
 }
 NEED_CLUSTER_OR_ENGINE = {
     *("storage/claim", "storage/mount", "storage/content", "storage/use", "storage/restart"),
@@ -56,7 +57,18 @@ def with_verdict(found: Acceptance, verdict: Verdict) -> set[str]:
 
 def links(registry: RunningRegistry) -> list[str]:
     """What the registry has filed under the test's repositories: tags, manifests and blobs."""
-    return [str(each) for each in registry.storage.rglob("link") if "dlr-acceptance" in str(each)]
+    # Not by `rglob`, which does not bear that a registry at work removes folders.
+    return _files(registry, "link")
+
+
+def uploads(registry: RunningRegistry) -> list[str]:
+    """The uploads that the registry holds open. One that was taken back leaves an empty folder of hashes."""
+    return _files(registry, "startedat")
+
+
+def _files(registry: RunningRegistry, name: str) -> list[str]:
+    folders = os.walk(registry.storage)
+    return [f"{folder}/{name}" for folder, _, files in folders if name in files and "dlr-acceptance" in folder]
 
 
 class TestSound:
@@ -70,6 +82,8 @@ class TestSound:
         assert found.accepted
         assert found.left_behind == ()
         assert links(plain) == []
+        # 2.8 does not let go of one that has failed; after a week it does so by itself.
+        assert uploads(plain) == [] or plain.release == "2.8"
         assert found.environment.software == LIKE[plain.release]
 
     def test_registries_pass_again(self, plain: RunningRegistry, attempt: Try) -> None:

@@ -93,6 +93,7 @@ def test_a_build_is_as_it_is_listed_and_then_rolled_out(dlr_here: Dlr, folder: P
         ["--build-only"],
         ["--registry", "registry.invalid"],
         ["--prod", "--prod-registry", "registry.invalid"],
+        ["--prod", "--prod-registry", "localhost:5000"],
         ["--image", "other", "app"],
     ],
 )

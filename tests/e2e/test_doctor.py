@@ -333,7 +333,7 @@ def test_pods_whose_images_cannot_be_pulled(environment: Environment) -> None:
     wanted = {"misspelt": f"{name}:v2", "nameless": "doctor/app:v1", "astray": "localhost:1/doctor/app:v1"}
     try:
         for pod, image in wanted.items():
-            environment.kubectl("run", pod, f"--image={image}", "--restart=Never")
+            environment.kubectl("run", pod, f"--image={image}", "--restart=Never", "--image-pull-policy=Always")
         found = until_all(environment, wanted)
         by_pod = {each["seen"].split()[1].rpartition("/")[2]: each for each in found.content["findings"]}
         assert "it has doctor/app:v1" in by_pod["misspelt"]["means"]

@@ -91,11 +91,11 @@ def _likeness(results: Sequence[Result]) -> str | None:
     verdicts = {f"{each.category}/{each.name}": each.verdict for each in results}
     pages, referrers = verdicts.get("tags/pages"), verdicts.get("images/referrers")
     if referrers is Verdict.PASSED:
-        return "unnamed; it lists referrers, as the OCI specification 1.1 has it"
+        return "as the OCI specification 1.1 has it (it lists referrers)"
     if pages is Verdict.UNSUPPORTED and verdicts.get("tags/deletes") is Verdict.UNSUPPORTED:
-        return "unnamed; like distribution 2: no tags in pages, no delete of a tag alone"
+        return "like distribution 2 (no tags in pages, no delete of a tag)"
     if pages is Verdict.PASSED and referrers is Verdict.UNSUPPORTED:
-        return "unnamed; like distribution 3: tags in pages, no list of referrers"
+        return "like distribution 3 (tags in pages, no list of referrers)"
     return None
 
 

@@ -105,6 +105,11 @@ class Goal:
     connection: Connection
     destination: Destination
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it is the laptop's own."""
+        return self.destination is Destination.LOCAL
+
     @classmethod
     def of(cls, connection: Connection, prod_registry: str | None, *, prod: bool) -> Goal:
         """Choose production's registry if it was asked for; raises UsageError where nobody says which that is."""

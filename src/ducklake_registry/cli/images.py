@@ -68,7 +68,7 @@ def build_and_push(
     with closing(Engine(connection.timeout)) as engine, goal.connection.client() as client:
         workshop = Workshop(engine, client, connection.timeout, terminal.output)
         plan = workshop.plan(spec, names, build=not push_only, push=not build_only)
-        afterwards = workshop.rollout(environment, spec.image, plan) if rollout else []
+        afterwards = workshop.rollout(environment, spec.image, plan) if rollout and goal.is_local else []
         if dry_run:
             list_steps([*plan.steps(), *afterwards])
             return

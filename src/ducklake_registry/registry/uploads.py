@@ -136,7 +136,16 @@ class Upload:
 
     def cancel(self) -> None:
         """Take back an upload that was opened."""
-        self.session.send(Call("DELETE", self._url, self._scope, self.subject), *_ANY_REFUSAL)
+        if self._ask_to_forget() != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return
+        # More has arrived than this URL tells of; the registry has another one by now.
+        state = self.session.send(Call("GET", self._url, self._scope, self.subject), *_ANY_REFUSAL)
+        if state.ok:
+            self._go_on_at(state)
+            self._ask_to_forget()
+
+    def _ask_to_forget(self) -> int:
+        return self.session.send(Call("DELETE", self._url, self._scope, self.subject), *_ANY_REFUSAL).status
 
     @property
     def _scope(self) -> str:
