@@ -80,7 +80,8 @@ def _again(words: tuple[str, ...]) -> None:
 def _forget(image: str) -> None:
     """Take an image from the engine, whatever it is called there."""
     short = image.partition("/")[2]
-    for name in (image, short, short.partition(":")[0]):
+    latest = image.removesuffix(":v1")
+    for name in (image, latest, short, short.partition(":")[0]):
         subprocess.run(["docker", "rmi", "--force", name], capture_output=True, check=False)
     subprocess.run(["docker", "image", "prune", "--force"], capture_output=True, check=False)
 

@@ -78,6 +78,8 @@ def _summary(series: Series, done: list[str]) -> Iterator[str]:
         lost, failures = sum(len(each.lost) for each in results), sum(len(each.failures) for each in results)
         link = f"[{_TITLES[name]}](#{anchor(_TITLES[name])})"
         yield f"| {link} | {_how_often(series, name)} | {lost} | {failures} |"
+    for name in EXPERIMENTS.keys() - done:
+        yield f"| {_TITLES[name]} | not in this series yet | | |"
     parts = ", ".join(f"{name} {version}" for name, version in versions().items())
     yield f"\nWith {parts}.\n"
     yield "    make reliability                                  # all of it, about an hour on two cores"
