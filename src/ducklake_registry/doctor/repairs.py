@@ -12,6 +12,7 @@ from ducklake_registry.cluster.kind import KindSpec
 from ducklake_registry.doctor.finding import Remedy
 from ducklake_registry.doctor.patient import NODE_PORT, SECONDS
 from ducklake_registry.errors import ClusterError
+from ducklake_registry.manifests import names
 from ducklake_registry.step import Step
 from ducklake_registry.waiting import NotYet, wait_for
 from ducklake_registry.workflows.deploy_kind import DeployKind
@@ -41,7 +42,9 @@ def steps(remedy: Remedy, patient: Patient, deadline: Deadline) -> Sequence[Step
         case Remedy.START_NODES:
             return [Step("Start the nodes", partial(_start, patient, deadline))]
         case Remedy.DEFAULT_CLASS:
-            return [Step("Mark the storage class as the default one", partial(_mark_class, patient))]
+            # The scheduler lets a pod that it has once refused for its claim wait for minutes.
+            mark = Step("Mark the storage class as the default one", partial(_mark_class, patient, deadline))
+            return [mark, Step("Replace the registry's pods", registry.restart)]
         case Remedy.DEPLOY_REGISTRY:
             return registry.steps()
         case Remedy.RESTART:
@@ -85,11 +88,17 @@ def _start(patient: Patient, deadline: Deadline, report: Report) -> str:
     return f"{len(stopped)} started"
 
 
-def _mark_class(patient: Patient, _report: Report) -> str:
-    """Mark the only storage class; a claim that waits for one is then given it by the cluster."""
+def _mark_class(patient: Patient, deadline: Deadline, report: Report) -> str:
+    """Mark the only storage class, and wait until the cluster has given it to the claim that waits for one."""
     (only,) = patient.cluster.objects(kinds.STORAGE_CLASS)
     name = only["metadata"]["name"]
     marked = {"name": name, "annotations": {DEFAULT_MARK: "true"}}
     version, kind = kinds.STORAGE_CLASS
     patient.cluster.apply({"apiVersion": version, "kind": kind, "metadata": marked})
+
+    def probe() -> bool | NotYet:
+        claim = patient.cluster.get(kinds.CLAIM, names.CLAIM, patient.case.namespace)
+        return True if claim is None or claim["spec"].get("storageClassName") else NotYet("it has none yet")
+
+    wait_for(f"the class of the claim {names.CLAIM}", probe, deadline, report)
     return str(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from typing import TYPE_CHECKING
 
-from ducklake_registry.errors import EngineError
+from ducklake_registry.errors import ClusterError, EngineError
 from ducklake_registry.process import CommandFailed, CommandMissing, pipe
 from ducklake_registry.reference import Reference
 
@@ -29,8 +29,8 @@ def node_has_image(engine: Engine, node: str, reference: str, image_id: str) -> 
 def load_images(engine: Engine, node: str, images: Mapping[str, str], deadline: Deadline) -> None:
     """Stream images of the engine into a node; `images` maps names to ids, which are noted there.
 
-    A layer that several of them have is sent once. Raises EngineError when the engine or the node's containerd
-    fails, TimeoutExpired.
+    A layer that several of them have is sent once. Raises ClusterError when the node cannot take them,
+    EngineError, TimeoutExpired.
     """
     taking = [*_CTR, "import", "--snapshotter", _snapshotter(engine, node), "-"]
     try:
@@ -44,7 +44,7 @@ def load_images(engine: Engine, node: str, images: Mapping[str, str], deadline: 
     except CommandFailed as error:
         full = "free space on the engine's disk: docker system df, docker system prune"
         hint = full if "no space left on device" in error.output else None
-        raise EngineError(f"cannot bring {', '.join(images)} into {node}: {error.message}", hint) from error
+        raise ClusterError(f"cannot bring {', '.join(images)} into {node}: {error.message}", hint) from error
     for reference, image_id in images.items():
         engine.run_in(node, [*_CTR, "label", _full_name(reference), f"{_LABEL}={image_id}"])
 
