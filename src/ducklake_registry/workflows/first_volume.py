@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ducklake_registry.cluster.apply import apply
+from ducklake_registry.cluster.classes import is_default_class
 from ducklake_registry.cluster.kinds import CLAIM, STORAGE_CLASS, VOLUME
 from ducklake_registry.manifests import data_folder, find, load, names
 
@@ -19,7 +20,6 @@ FOLDER = "/var/local-path-provisioner"
 """Where the storage class of kind keeps the volumes on a node."""
 
 _PROVISIONER = "rancher.io/local-path"
-_DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,7 @@ class FirstVolume:
     def _storage_class(self) -> str | None:
         """Return the name of the default storage class if it is kind's own."""
         for each in self.cluster.objects(STORAGE_CLASS):
-            default = (each["metadata"].get("annotations") or {}).get(_DEFAULT_CLASS) == "true"
-            if default and each["provisioner"] == _PROVISIONER:
+            if is_default_class(each) and each["provisioner"] == _PROVISIONER:
                 return str(each["metadata"]["name"])
         return None
 
