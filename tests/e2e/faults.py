@@ -114,16 +114,31 @@ def worker(environment: Environment) -> str:
 
 
 def wait_until_unreachable(environment: Environment) -> None:
-    """The nodes' proxies follow a change of a service a moment later, and all at their own time."""
-    end, failures = time.monotonic() + 60, 0
-    while failures < 5:
+    wait_for_answers(environment, there=False)
+
+
+def wait_for_answers(environment: Environment, *, there: bool = True) -> None:
+    """The nodes' proxies follow a change of a service or a pod a moment later, and all at their own time."""
+    end, as_wanted = time.monotonic() + 60, 0
+    while as_wanted < 5:
         assert time.monotonic() < end
-        try:
-            with urllib.request.urlopen(f"http://{environment.registry}/v2/", timeout=5):
-                failures = 0
-        except OSError:
-            failures += 1
+        as_wanted = as_wanted + 1 if answers(environment) == there else 0
         time.sleep(0.2)
+
+
+def answers(environment: Environment) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{environment.registry}/v2/", timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+def restart(environment: Environment) -> None:
+    """Replace the registry's pod; what was on its way to the old one is lost with it."""
+    environment.kubectl("--namespace", "storage", "rollout", "restart", "deployment/docker-registry")
+    settle(environment)
+    wait_for_answers(environment)
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ import yaml
 
 from ducklake_registry.manifests import find, registry_objects
 from tests.e2e.conftest import Environment, free_port, run
+from tests.e2e.faults import restart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -151,8 +152,7 @@ def test_a_read_only_mode_that_was_left_on(environment: Environment) -> None:
         environment,
         lambda text: text.replace("maintenance:\n", "maintenance:\n    readonly:\n      enabled: true\n"),
     )
-    environment.kubectl(*IN_STORAGE, "rollout", "restart", "deployment/docker-registry")
-    environment.kubectl(*IN_STORAGE, "rollout", "status", "deployment/docker-registry")
+    restart(environment)
     found = until(environment, "writing", "read-only")
     assert found.content["broken_at"] == "configuration"
     assert found.of("writing")["follows_from"] == "configuration"
@@ -319,11 +319,6 @@ def test_a_volume_that_is_full(environment: Environment) -> None:
     finally:
         run("docker", "exec", node, "umount", "--lazy", path)
         restart(environment)
-
-
-def restart(environment: Environment) -> None:
-    environment.kubectl(*IN_STORAGE, "rollout", "restart", "deployment/docker-registry")
-    environment.kubectl(*IN_STORAGE, "rollout", "status", "deployment/docker-registry")
 
 
 def test_pods_whose_images_cannot_be_pulled(environment: Environment) -> None:

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.e2e.conftest import Environment, free_port
+from tests.e2e.faults import restart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,12 +85,6 @@ def running(environment: Environment, *words: str) -> Iterator[Running]:
         for stream in (process.stdout, process.stderr):
             assert stream
             stream.close()
-
-
-def roll(environment: Environment) -> None:
-    """Replace the registry's pod."""
-    environment.kubectl("-n", "storage", "rollout", "restart", DEPLOYMENT)
-    environment.kubectl("-n", "storage", "rollout", "status", DEPLOYMENT)
 
 
 # --- status
@@ -230,7 +225,7 @@ def test_watching_ends_at_once_with_ctrl_c(environment: Environment) -> None:
 def test_a_followed_log_goes_on_with_the_next_pod(environment: Environment) -> None:
     with running(environment, "logs", "--follow", "--tail", "1") as followed:
         followed.wait_for(lambda: len(followed.out) >= 1)
-        roll(environment)
+        restart(environment)
         followed.wait_for(lambda: any("going on with pod" in line for line in followed.err))
         followed.wait_for(lambda: any("listening on" in line for line in followed.out))
         code, seconds = followed.interrupt()
@@ -313,7 +308,7 @@ def test_large_blobs_go_both_ways_and_several_at_once(forwarded: tuple[Running, 
 
 def test_a_new_connection_goes_to_the_new_pod(environment: Environment, forwarded: tuple[Running, str]) -> None:
     forwarding, registry = forwarded
-    roll(environment)
+    restart(environment)
     host, port = registry.split(":")
     with contextlib.closing(http.client.HTTPConnection(host, int(port), timeout=60)) as connection:
         connection.request("GET", "/v2/")
