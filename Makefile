@@ -7,6 +7,8 @@ DLR := $(VENV)/bin/dlr
 INSTALLED := $(VENV)/.installed
 CHECKS := $(VENV)/.checks
 ARGS :=
+# Much of the testing is waiting for clusters, so that three keep even two processors busy.
+SIDE_BY_SIDE := --numprocesses 3 --dist loadgroup
 
 # --- the environment
 
@@ -49,7 +51,7 @@ $(CHECKS): pyproject.toml constraints.txt
 test: $(CHECKS) ## Everything that checks the project
 	bootstrap/up --tests
 	@$(MAKE) --no-print-directory lint
-	DLR_TEST_REGISTRY="$${DLR_TEST_REGISTRY:-$$(bootstrap/lib/call program_path registry)}" $(VENV)/bin/pytest $(ARGS)
+	DLR_TEST_REGISTRY="$${DLR_TEST_REGISTRY:-$$(bootstrap/lib/call program_path registry)}" $(VENV)/bin/pytest $(SIDE_BY_SIDE) $(ARGS)
 
 SHELL_SCRIPTS := bootstrap/up bootstrap/venv bootstrap/pack bootstrap/constraints bootstrap/python bootstrap/lib/call bootstrap/node/entrypoint \
                  bootstrap/node/import-images bootstrap/node/runc-bounded tests/images/postgres/entrypoint .ci/run \
