@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import shlex
 import subprocess
 import sys
@@ -87,6 +89,15 @@ class TestPods:
         assert found.severity is Severity.WARNING
         assert "started again" in found.seen
 
+    def test_out_of_memory_for_the_first_time(self) -> None:
+        """It has not been started again yet, and has more than usual already."""
+        ended = {"name": "registry", "state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}
+        roomy = copy.deepcopy(deployed())
+        roomy["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["memory"] = "3Gi"
+        found = only(pods.pod(patient(deployment=roomy, pods=[with_image(pod(ended))], log=[])))
+        assert "killed for want of memory" in found.seen
+        assert found.repair == "dlr deploy-registry --memory 6144Mi"
+
     def test_no_node_takes_it(self) -> None:
         unplaced = with_image(pod()) | {"status": {"phase": "Pending", "conditions": [UNSCHEDULABLE]}}
         found = only(pods.pod(patient(deployment=deployed(), pods=[unplaced])))
@@ -97,6 +108,16 @@ class TestPods:
         refused = {"type": "ReplicaFailure", "status": "True", "message": 'pods "x" is forbidden: exceeded quota'}
         found = only(pods.pod(patient(deployment=deployed(conditions=[refused]), pods=[])))
         assert "exceeded quota" in found.seen
+
+    def test_a_quota_that_is_used_up(self) -> None:
+        used = "used: limits.memory=512Mi,pods=3, limited: limits.memory=600Mi,pods=3"
+        message = f'pods "x" is forbidden: exceeded quota: team, requested: limits.memory=512Mi,pods=1, {used}'
+        refused = {"type": "ReplicaFailure", "status": "True", "message": message}
+        found = only(pods.pod(patient(deployment=deployed(conditions=[refused]), pods=[])))
+        patch, _, restart = found.repair.partition(" && ")
+        *_, change = shlex.split(patch)
+        assert json.loads(change) == {"spec": {"hard": {"limits.memory": "1073741824", "pods": "4"}}}
+        assert "rollout restart deployment/docker-registry" in restart
 
     def test_an_image_that_only_the_engine_has(self) -> None:
         lacking = with_image(pod(waiting("ImagePullBackOff", "no such image")), "registry:in-the-engine")

@@ -151,8 +151,8 @@ def _ending(patient: Patient, holder: str, port: int) -> str:
 
 def _is_airplay(patient: Patient, holder: str) -> bool:
     """Tell AirPlay by its program, or by what it answers: macOS does not tell everyone which program listens."""
-    if holder != _UNKNOWN:
-        return holder.startswith(_AIRPLAY)
+    if holder.startswith(_AIRPLAY):
+        return True
     with suppress(RegistryError):
         return patient.answer.header("server").startswith(AIRTUNES)
     return False
