@@ -68,7 +68,13 @@ def test_registry(
         timeout=min(connection.timeout, ANSWER_SECONDS), observe=lambda each: terminal.detail(heard(each))
     )
     with _results_in(junit, report) as write:
-        with working_with(client, Deadline(connection.timeout), limits, disruptive=disruptive) as test:
+        with working_with(
+            client,
+            Deadline(connection.timeout),
+            limits,
+            disruptive=disruptive,
+            notes=options.state_folder() / "acceptance",
+        ) as test:
             title = f"Test {connection.registry}"
             found = terminal.follow(title, lambda said: accept(checks, test, around, before, said), tally)
         emit(found, output, acceptance_picture)
