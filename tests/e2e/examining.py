@@ -63,6 +63,15 @@ def fixed(environment: Environment, *words: str, **variables: str) -> Checkup:
     return found
 
 
+def healthy(environment: Environment, *words: str, **variables: str) -> Checkup:
+    """Look until nothing is found: the nodes' proxies and kubelets follow a repair a moment later."""
+    end = time.monotonic() + SECONDS
+    while (found := looked(environment, *words, **variables)).content["findings"]:
+        assert time.monotonic() < end, json.dumps(found.content, indent=1)
+        time.sleep(1)
+    return found
+
+
 def typed(environment: Environment, repair: str) -> None:
     """Type the command that a finding proposes, as it stands; `dlr` is the one under test."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

@@ -16,6 +16,7 @@ import yaml
 
 from ducklake_registry.manifests import data_folder
 from tests.e2e.conftest import Environment, run
+from tests.e2e.faults import in_registry, wait_for_answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,11 +70,7 @@ def test_the_namespace_passes_pod_security_restricted(environment: Environment) 
     offender = ["run", "offender", "--image=registry:3.1.2", "-n", "storage", "--privileged"]
     with pytest.raises(AssertionError, match="violates PodSecurity"):
         environment.kubectl(*offender)
-    security = json.loads(
-        environment.kubectl("get", "pods", "-n", "storage", "-l", "app=docker-registry", "-o", "json")
-    )
-    pod = security["items"][0]["metadata"]["name"]
-    process = environment.kubectl("exec", pod, "-n", "storage", "--", "cat", "/proc/1/status")
+    process = in_registry(environment, "cat", "/proc/1/status")
     facts = dict(line.split(":\t", 1) for line in process.splitlines() if ":\t" in line)
     assert facts["Uid"].split()[0] == "1000"
     assert int(facts["CapEff"], 16) == 0
@@ -87,7 +84,8 @@ def test_options_reach_the_cluster(environment: Environment) -> None:
     resources = pod["spec"]["template"]["spec"]["containers"][0]["resources"]
     assert resources["limits"] == {"memory": "256Mi", "cpu": "50m"}
     assert resources["requests"] == {"memory": "128Mi", "cpu": "50m"}
-    assert run("docker", "exec", environment.nodes()[0], "curl", "-fsS", "http://localhost:30501/v2/") == "{}"
+    asking = ("curl", "-fsS", "--retry", "30", "--retry-delay", "1", "--retry-all-errors")  # as the proxies follow
+    assert run("docker", "exec", environment.nodes()[0], *asking, "http://localhost:30501/v2/") == "{}"
 
 
 def test_another_namespace_is_another_registry(environment: Environment) -> None:
@@ -132,7 +130,8 @@ def test_an_enlarged_claim_stays_enlarged(environment: Environment) -> None:
     environment.kubectl("patch", "storageclass", "standard", "-p", klass)
     try:
         patch = '{"spec": {"resources": {"requests": {"storage": "20Gi"}}}}'
-        environment.kubectl("patch", "pvc", "registry-storage", "-n", "storage", "-p", patch)
+        # Whether it may grow is decided by what the API server has heard of the class.
+        environment.kubectl_in_time("patch", "pvc", "registry-storage", "-n", "storage", "-p", patch)
         done = environment.run_dlr("deploy-registry")
         assert done.returncode == 0, done.stderr
         size = environment.kubectl(
@@ -248,6 +247,7 @@ def test_a_node_whose_disk_is_full(environment: Environment) -> None:
 
 def test_images_stay_unless_they_are_to_go(environment: Environment) -> None:
     name = f"{environment.registry}/kept:v1"
+    wait_for_answers(environment)
     run("docker", "tag", "debian:bookworm-slim", name)
     run("docker", "push", name)
     run("docker", "rmi", name)
@@ -303,5 +303,7 @@ def applied(environment: Environment, content: Mapping[str, object], folder: Pat
     path = folder / "object.yaml"
     path.write_text(yaml.safe_dump(dict(content)))
     environment.kubectl("apply", "-f", str(path))
-    yield
-    environment.kubectl("delete", "-f", str(path))
+    try:
+        yield
+    finally:
+        environment.kubectl("delete", "-f", str(path))

@@ -18,8 +18,8 @@ import yaml
 
 from ducklake_registry.manifests import find, registry_objects
 from tests.e2e.conftest import Environment, free_port, run
-from tests.e2e.examining import SECONDS, Checkup, fixed, looked, typed, until
-from tests.e2e.faults import restart, settle, wait_for_answers
+from tests.e2e.examining import SECONDS, Checkup, fixed, healthy, looked, typed, until
+from tests.e2e.faults import restart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -131,7 +131,7 @@ def test_a_configuration_that_differs_is_told_and_left_alone(environment: Enviro
     assert "deleting is disabled" in found.of("writing")["seen"]
     assert found.of("writing")["repair"] == found.of("configuration")["repair"]
     typed(environment, found.of("configuration")["repair"])
-    assert looked(environment).content["findings"] == []
+    healthy(environment)
 
 
 def configure(environment: Environment, change: Callable[[str], str]) -> None:
@@ -148,7 +148,7 @@ def test_an_image_of_the_registry_that_nobody_has(environment: Environment) -> N
     assert found.content["broken_at"] == "pod"
     assert "ImagePull" in found.of("pod")["seen"]
     typed(environment, found.of("pod")["repair"])
-    assert looked(environment).status == 0
+    healthy(environment)
 
 
 def test_a_registry_that_is_killed_for_want_of_memory(environment: Environment) -> None:
@@ -158,7 +158,7 @@ def test_a_registry_that_is_killed_for_want_of_memory(environment: Environment) 
     assert found.content["broken_at"] == "pod"
     assert "its limit of 4Mi is too low" in found.of("pod")["means"]
     typed(environment, found.of("pod")["repair"])
-    assert looked(environment).content["findings"] == []
+    healthy(environment)
 
 
 def test_a_quota_that_has_no_room_for_a_pod(environment: Environment) -> None:
@@ -169,9 +169,7 @@ def test_a_quota_that_has_no_room_for_a_pod(environment: Environment) -> None:
         assert found.content["broken_at"] == "pod"
         assert "no room for the registry's pod" in found.of("pod")["means"]
         typed(environment, found.of("pod")["repair"])
-        settle(environment)
-        wait_for_answers(environment)
-        assert looked(environment).content["findings"] == []
+        healthy(environment)
     finally:
         environment.kubectl(*IN_STORAGE, "delete", "quota", "nothing")
 
@@ -274,6 +272,7 @@ def test_a_disk_that_is_nearly_full(environment: Environment) -> None:
         environment.kubectl(
             "--namespace", namespace, "delete", "pods", "--field-selector", "status.phase!=Running"
         )
+    healthy(environment)
 
 
 @contextlib.contextmanager
@@ -299,13 +298,13 @@ def test_a_volume_that_is_full(environment: Environment) -> None:
     run("docker", "exec", node, "mount", "-t", "tmpfs", "-o", "size=300m,mode=0777", "tmpfs", path)
     try:
         restart(environment)
-        assert looked(environment).status == 0
+        healthy(environment)
         run("docker", "exec", node, "dd", "if=/dev/zero", f"of={path}/ballast", "bs=1M", "count=200")
         found = looked(environment)
         assert found.content["broken_at"] == "claim"
         assert "of 300 MiB free" in found.of("claim")["seen"]
         run("docker", "exec", node, "rm", f"{path}/ballast")
-        assert looked(environment).status == 0
+        healthy(environment)
     finally:
         run("docker", "exec", node, "umount", "--lazy", path)
         restart(environment)
@@ -333,7 +332,7 @@ def test_pods_whose_images_cannot_be_pulled(environment: Environment) -> None:
         run("docker", "push", f"{name}:v2")
         environment.kubectl("run", "misspelt", f"--image={name}:v2", "--restart=Never", "--", "--version")
         environment.kubectl("wait", "pod/misspelt", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
-        assert looked(environment).status == 0
+        healthy(environment)
     finally:
         environment.kubectl("delete", "pod", *wanted, "--now", "--ignore-not-found")
         subprocess.run(["docker", "rmi", f"{name}:v1", f"{name}:v2"], capture_output=True, check=False)
@@ -373,7 +372,7 @@ def test_another_program_at_the_other_localhost(environment: Environment) -> Non
     finally:
         holder.kill()
         holder.communicate()
-    assert looked(environment).status == 0
+    healthy(environment)
 
 
 @pytest.mark.skipif(FAKETIME is None, reason="libfaketime is not installed")
@@ -394,7 +393,7 @@ def test_a_clock_that_is_wrong(environment: Environment) -> None:
     assert "certificate has expired" in found.of("kubernetes")["seen"]
     assert "the clock of the engine is 109" in found.of("kubernetes")["means"]
     assert "timedatectl" in found.of("kubernetes")["repair"]
-    assert looked(environment).content["findings"] == []
+    healthy(environment)
 
 
 def test_what_was_never_there(environment: Environment) -> None:
