@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 CHECKS := $(VENV)/.checks
 ARGS :=
 # Much of the testing is waiting for clusters, so that three keep even two processors busy.
-SIDE_BY_SIDE := --numprocesses 3 --dist loadgroup
+SIDE_BY_SIDE := --numprocesses 3
 
 # --- the environment
 
