@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
+if TYPE_CHECKING:
+    from xdist.scheduler import LoadScopeScheduling
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if group := _group(item):
-            item.add_marker(pytest.mark.xdist_group(group))
+CLUSTERS_OF_THEIR_OWN = ("tests/e2e/test_interruptions", "tests/e2e/test_ducklake", "tests/e2e/test_tutorial")
+THE_SESSIONS_CLUSTER = ("tests/e2e/",)
+THE_ENGINE = ("tests/engine/", "tests/packaging/test_image", "tests/ci/test_action")
+GROUPS = (CLUSTERS_OF_THEIR_OWN, THE_SESSIONS_CLUSTER, THE_ENGINE)
+"""Beginnings of paths whose tests follow each other; the first group that has a test counts."""
 
 
-def _group(item: pytest.Item) -> str | None:
-    """Return what tests share that is not to be had twice: pytest-xdist runs a group one after another."""
-    if "environment" in getattr(item, "fixturenames", ()):
-        return "the session's cluster"
-    if item.get_closest_marker("cluster"):
-        return "clusters of their own"
-    if item.get_closest_marker("engine"):
-        return "the engine"
-    return None
+def group(nodeid: str) -> str:
+    """Return what a test belongs to; one that is in no group is its own."""
+    return next((each[0] for each in GROUPS if nodeid.startswith(each)), nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
+    """Give pytest-xdist the groups above, the largest first; its own marks for them need pytest before 9.2."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return group(nodeid)
+
+    return Groups(config, log)

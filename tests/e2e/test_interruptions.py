@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import re
 import signal
 import subprocess
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -23,7 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.cluster
 
-BUSY, INTERRUPTED = 7, 130
+INTERRUPTED = 130
 
 
 @pytest.fixture
@@ -77,26 +72,6 @@ def test_ctrl_c_ends_at_once_and_leaves_no_process(fresh: Environment) -> None:
     gone = fresh.run_dlr("destroy-kind", "--yes")
     assert gone.returncode == 0, gone.stderr
     assert not fresh.nodes()
-
-
-def test_two_at_once_do_not_break_each_other(environment: Environment) -> None:
-    first, second = environment.start_dlr("deploy-kind"), environment.start_dlr("deploy-kind")
-    for process in (first, second):
-        _, said = process.communicate(timeout=120)
-        assert process.returncode == 0, said
-    works(environment)
-
-
-def test_a_second_one_that_cannot_wait_says_who_is_at_work(environment: Environment) -> None:
-    path = Path(tempfile.gettempdir()) / f"dlr-{os.getuid()}" / f"{environment.context}.lock"
-    with path.open("r+") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        held.write("4242")
-        held.flush()
-        done = environment.run_dlr("deploy-kind", "--timeout", "1s")
-    assert done.returncode == BUSY, done.stderr
-    assert re.search(r"error: .*4242.* is still at work", done.stderr)
-    assert "--timeout" in done.stderr
 
 
 def test_destroy_takes_all_away_and_can_be_run_again(fresh: Environment) -> None:

@@ -7,10 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +23,6 @@ from tests.registry import programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.registry.programs import RunningRegistry
 
@@ -45,11 +46,12 @@ def _engine_answers() -> None:
 
 
 @pytest.fixture(scope="session")
-def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def podman() -> Iterator[str]:
     """Podman's socket, which speaks as Docker's does; what it keeps is in a folder of its own."""
     if shutil.which("podman") is None or os.geteuid() != 0:
         _missing_or_fail("podman is not installed, or this is not root")
-    folder = tmp_path_factory.mktemp("podman")
+    # pytest's own folders have longer names than podman takes for the one that it runs in.
+    folder = Path(tempfile.mkdtemp(prefix="podman-"))
     # It would speak TLS to the registries of this machine otherwise.
     (folder / "registries.conf").write_text('[[registry]]\nlocation = "localhost"\ninsecure = true\n')
     runtime = ["--runtime", "runc", "--cgroup-manager", "cgroupfs"] if shutil.which("runc") else []
@@ -68,6 +70,7 @@ def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         service.terminate()
         service.wait(20)
         subprocess.run(["umount", folder / "root" / "overlay"], capture_output=True, check=False)
+        shutil.rmtree(folder)
 
 
 def _await_podman(folder: Path) -> None:
