@@ -45,7 +45,8 @@ def test_registry(
 
     It uses images of its own making and removes them again; the exit code is 1 when a check fails.
 
-    All that it puts into the registry, the cluster and the engine is removed again.
+    All that it puts into the registry, the cluster and the engine is removed again. What a run leaves in the
+    registry because it is killed or cut off, the next one on this machine removes.
 
     Example: dlr test-registry --exclude performance --junit results.xml --report report.html
     """
