@@ -318,7 +318,7 @@ def test_pods_whose_images_cannot_be_pulled(environment: Environment) -> None:
     try:
         for pod, image in wanted.items():
             environment.kubectl("run", pod, f"--image={image}", "--restart=Never", "--image-pull-policy=Always")
-        found = until_all(environment, wanted)
+        found = until(environment, "pull", *(f"/{pod} " for pod in wanted))
         by_pod = {each["seen"].split()[1].rpartition("/")[2]: each for each in found.content["findings"]}
         assert "it has doctor/app:v1" in by_pod["misspelt"]["means"]
         assert f"docker push {name}:v2" in by_pod["misspelt"]["repair"]
@@ -337,12 +337,6 @@ def test_pods_whose_images_cannot_be_pulled(environment: Environment) -> None:
         environment.kubectl("delete", "pod", *wanted, "--now", "--ignore-not-found")
         subprocess.run(["docker", "rmi", f"{name}:v1", f"{name}:v2"], capture_output=True, check=False)
         assert environment.run_dlr("delete-image", f"{name}:v1", "--yes").returncode == 0
-
-
-def until_all(environment: Environment, pods: dict[str, str]) -> Checkup:
-    for pod in pods:
-        found = until(environment, "pull", f"/{pod} ")
-    return found
 
 
 def test_proxies_that_swallow_localhost(environment: Environment) -> None:
