@@ -491,7 +491,8 @@ def test_a_port_that_airplay_holds(bare: Environment) -> None:
             assert found.of("host port")["follows_from"] is None
             assert "AirPlay Receiver" in found.of("http")["means"]
             beside = found.of("host port")["repair"]
-            assert forwarded(bare, beside, "--registry", f"localhost:{bare.host_port + 1}").status == 0
+            around = forwarded(bare, beside, "--registry", f"localhost:{bare.host_port + 1}")
+            assert (around.states["host port"], around.states["http"]) == ("sound", "sound")
         finally:
             receiver.kill()
     assert "which is AirPlay" in nobodys.of("host port")["seen"]
