@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import shlex
+import socket
 import subprocess
 import sys
 from concurrent.futures import Future
@@ -52,7 +53,8 @@ def patient(registry: str = "localhost:5000", **facts: Any) -> Patient:
     """Return a patient some of whose facts are known already."""
     case = Case(Kubeconfig((Path("/nowhere"),)), None, "storage", registry, RegistryClient, Unused())
     made = Patient(case)
-    for name, value in ({"context": CONTEXT, "belongs": True, "containers": [CONTAINER]} | facts).items():
+    usual = {"context": CONTEXT, "belongs": True, "containers": [CONTAINER], "engine_version": "28.2.2"}
+    for name, value in (usual | facts).items():
         made.answers[name] = Future()
         made.answers[name].set_result(value)
     return made
@@ -387,7 +389,18 @@ def test_a_fact_is_asked_once_and_its_error_kept(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(NoEngine, "version", version)
     made = patient()
+    del made.answers["engine_version"]
     for _ in range(2):
         with pytest.raises(EngineError):
             _ = made.engine_version
     assert asked == [made.case.engine]
+
+
+def test_the_engine_is_asked_only_once_it_has_answered() -> None:
+    """Before that its library may be half loaded: two threads at it have ended in a traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        made = patient(f"localhost:{server.getsockname()[1]}")
+        del made.answers["engine_version"]
+        with pytest.raises(EngineError):
+            _ = made.engine
+        assert address.host_port(made).findings == (), "whose port it is cannot be asked"
