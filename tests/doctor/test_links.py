@@ -10,6 +10,7 @@ import subprocess
 import sys
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from ducklake_registry.doctor.settings import allowed
 from ducklake_registry.engine import Node
 from ducklake_registry.errors import AccessDenied, ClusterError, DlrError, EngineError, UsageError
 from ducklake_registry.manifests import RegistrySpec, find, registry_objects
-from ducklake_registry.registry import RegistryClient
+from ducklake_registry.registry import RegistryClient, Retry
 from tests.doctor.conftest import NoEngine
 from tests.unit.test_diagnosis import RUNNING, UNSCHEDULABLE, pod, waiting
 
@@ -51,7 +52,8 @@ class Unused(NoEngine):
 
 def patient(registry: str = "localhost:5000", **facts: Any) -> Patient:
     """Return a patient some of whose facts are known already."""
-    case = Case(Kubeconfig((Path("/nowhere"),)), None, "storage", registry, RegistryClient, Unused())
+    impatient = partial(RegistryClient, timeout=0.5, retry=Retry(attempts=1))
+    case = Case(Kubeconfig((Path("/nowhere"),)), None, "storage", registry, impatient, Unused())
     made = Patient(case)
     usual = {"context": CONTEXT, "belongs": True, "containers": [CONTAINER], "engine_version": "28.2.2"}
     for name, value in (usual | facts).items():
