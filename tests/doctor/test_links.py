@@ -38,6 +38,9 @@ READY = {"type": "Ready", "status": "True"}
 class Unused(NoEngine):
     """An engine none of whose containers has the port, and that has no image."""
 
+    def version(self) -> str:
+        return "28.0.0"
+
     def holder_of(self, port: int) -> None:
         """Know of none."""
         del port
@@ -364,7 +367,7 @@ def test_a_fact_is_asked_once_and_its_error_kept(monkeypatch: pytest.MonkeyPatch
         asked.append(engine)
         raise EngineError("away")
 
-    monkeypatch.setattr(NoEngine, "version", version)
+    monkeypatch.setattr(Unused, "version", version)
     made = patient()
     for _ in range(2):
         with pytest.raises(EngineError):

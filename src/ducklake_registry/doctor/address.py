@@ -100,7 +100,7 @@ def _other(patient: Patient) -> Finding | None:
     """Return who listens at the registry's port, if it is not the cluster."""
     port = patient.endpoint.port
     with suppress(EngineError):
-        container = patient.case.engine.holder_of(port)
+        container = patient.engine.holder_of(port)
         ours = container in {node.name for node in patient.containers}
         if ours and patient.endpoint.host == "localhost":
             return _on_the_other_localhost(patient, port)

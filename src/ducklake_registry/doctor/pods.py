@@ -85,7 +85,7 @@ def _trouble(patient: Patient, pod: Object, trouble: str) -> Finding:
 def _no_image(patient: Patient, seen: str, image: str) -> Finding:
     """Tell an image that only has to be brought into the nodes from one that nobody has."""
     with suppress(EngineError):
-        if patient.containers and patient.case.engine.image_id(image):
+        if patient.containers and patient.engine.image_id(image):
             means = f"the nodes do not have the registry's own image, but the engine has {image}"
             repair = patient.case.deploy_kind(str(patient.kind_name), patient.mapped or patient.endpoint.port)
             return Finding(seen, means, repair, remedy=Remedy.LOAD_IMAGE)
