@@ -67,7 +67,7 @@ class Patient(Known):
 
     @property
     def engine(self) -> Engine:
-        """The Docker Engine, once it has answered; what is loaded for that is loaded by one thread alone."""
+        """The engine, once it has answered; what is loaded for that is loaded by one thread alone."""
         _ = self.engine_version
         return self.case.engine
 
