@@ -5,20 +5,22 @@
 NODE_PACKAGES='systemd systemd-sysv dbus containerd runc iptables nftables iproute2 kmod conntrack ethtool socat mount
   procps containernetworking-plugins jq ca-certificates curl hostname'
 BAKERY=dlr-bootstrap-bakery
-NODE_PARTS='dlr-bootstrap/debian dlr-bootstrap/control-plane dlr-bootstrap/coredns dlr-bootstrap/pause dlr-bootstrap/node'
+NODE_PODS='dlr-bootstrap/kubernetes dlr-bootstrap/etcd dlr-bootstrap/coredns dlr-bootstrap/volumes dlr-bootstrap/pause'
 
 make_node_image() {
   local context=$STATE/context.node
   node_context "$context"
   # shellcheck disable=SC2086 # a list of words
   has_image dlr-bootstrap/debian || debian_image dlr-bootstrap/debian $NODE_PACKAGES
-  build_image dlr-bootstrap/control-plane "$context" < "$BOOTSTRAP/node/control-plane.Dockerfile"
-  printf 'FROM dlr-bootstrap/control-plane\nENTRYPOINT ["/coredns"]\n' | build_image dlr-bootstrap/coredns "$context"
+  build_image dlr-bootstrap/kubernetes "$context" < "$BOOTSTRAP/node/kubernetes.Dockerfile"
+  build_image dlr-bootstrap/volumes "$context" < "$BOOTSTRAP/node/volumes.Dockerfile"
+  printf 'FROM scratch\nCOPY etcd /bin/\nENV PATH=/bin\n' | build_image dlr-bootstrap/etcd "$context"
+  printf 'FROM scratch\nCOPY coredns /\nENTRYPOINT ["/coredns"]\n' | build_image dlr-bootstrap/coredns "$context"
   printf 'FROM scratch\nCOPY pause /pause\nUSER 65535:65535\nENTRYPOINT ["/pause"]\n' | build_image dlr-bootstrap/pause "$context"
   build_image dlr-bootstrap/node "$context" < "$BOOTSTRAP/node/Dockerfile"
   bake_node_image
   # shellcheck disable=SC2086
-  docker image rm $NODE_PARTS
+  docker image rm dlr-bootstrap/debian $NODE_PODS dlr-bootstrap/node
   rm -rf "$context"
 }
 
@@ -28,6 +30,8 @@ node_context() { # DIRECTORY
   cp "$BOOTSTRAP"/node/* "$1/"
   for program in $(image_programs "$NODE_IMAGE"); do cp "$BIN/$program" "$1/"; done
   printf %s "$KUBERNETES" > "$1/version"
+  debian_files "$1/packages" busybox-static
+  mv "$1/packages/bin/busybox" "$1/" && rm -r "$1/packages"
 }
 
 # The images are put into a running node's containerd, and what that leaves is the image.
@@ -35,7 +39,8 @@ bake_node_image() {
   local id
   docker rm --force "$BAKERY" 2> /dev/null || true
   docker run --detach --privileged --network none --name "$BAKERY" --entrypoint sleep dlr-bootstrap/node infinity
-  docker save dlr-bootstrap/control-plane dlr-bootstrap/coredns dlr-bootstrap/pause |
+  # shellcheck disable=SC2086
+  docker save $NODE_PODS |
     docker exec --interactive "$BAKERY" sh -c 'cat > /images.tar'
   bake_script | docker exec --interactive "$BAKERY" bash -euo pipefail -s
   id=$(docker commit --change 'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]' "$BAKERY")
@@ -48,9 +53,9 @@ bake_script() {
   local component
   cat "$BOOTSTRAP/node/import-images"
   for component in kube-apiserver kube-controller-manager kube-scheduler kube-proxy; do
-    echo "name control-plane registry.k8s.io/$component:$KUBERNETES"
+    echo "name kubernetes registry.k8s.io/$component:$KUBERNETES"
   done
-  echo "name control-plane registry.k8s.io/etcd:$ETCD_TAG"
+  echo "name etcd registry.k8s.io/etcd:$ETCD_TAG"
   echo "name coredns registry.k8s.io/coredns/coredns:$COREDNS"
   echo "name pause registry.k8s.io/pause:$PAUSE"
   echo stop_containerd

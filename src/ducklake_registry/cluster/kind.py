@@ -183,9 +183,9 @@ def kubeconfig_of(name: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def temporary_kubeconfig(name: str) -> Iterator[Path]:
-    """Give a file with the kubeconfig of a cluster alone, while the body runs."""
-    with _file(yaml.safe_dump(kubeconfig_of(name))) as path:
+def temporary_kubeconfig(entries: dict[str, Any]) -> Iterator[Path]:
+    """Give a file with a kubeconfig of these entries alone, while the body runs."""
+    with _file(yaml.safe_dump(entries)) as path:
         yield path
 
 

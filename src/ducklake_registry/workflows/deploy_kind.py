@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ducklake_registry.cluster import kind
 from ducklake_registry.cluster.client import Cluster
@@ -20,7 +20,7 @@ from ducklake_registry.workflows.deploy_registry import DEPLOYMENT_NAME, DeployR
 from ducklake_registry.workflows.first_volume import FirstVolume
 from ducklake_registry.workflows.head_start import HeadStart
 from ducklake_registry.workflows.images_in_nodes import ImagesInNodes, loadable
-from ducklake_registry.workflows.kind_cluster import KindCluster, connected
+from ducklake_registry.workflows.kind_cluster import KindCluster, reached_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -75,8 +75,10 @@ class DeployKind:
         """Make or repair the cluster; in a new one the next steps are begun while it is still starting."""
         if self.engine.nodes(self.spec.name):
             return self.kind_cluster.ensure(report)
-        # A pod that found no node before the workers have joined is not tried again for most of a minute.
-        begun = [self._load_image_early] if self._size > 1 else [self._load_image_early, self._deploy_early]
+        begun = [self._reach_early, self._load_image_early]
+        if self._size == 1:
+            # A pod that found no node before the workers have joined is not tried again for most of a minute.
+            begun.append(self._deploy_early)
         with HeadStart(begun, self.deadline):
             return self.kind_cluster.ensure(report)
 
@@ -85,15 +87,28 @@ class DeployKind:
         """How many nodes the cluster is to have."""
         return len(kind.config(self.spec)["nodes"])
 
+    def _reach_early(self, _report: Report) -> str:
+        """See that the control plane is up: until then it needs all that the machine has, afterwards little."""
+        return self._own_cluster.version()
+
     def _load_image_early(self, report: Report) -> str:
         if len(self.engine.nodes(self.spec.name)) < self._size:
             raise ClusterError("not all nodes are there")
         return self.load_image(report)
 
     def _deploy_early(self, report: Report) -> str:
-        cluster = connected(self.spec.name)
-        self._make_volume(cluster, report)
-        return DeployRegistry(cluster, self.registry, self.deadline).apply(report)
+        self._make_volume(self._own_cluster, report)
+        return DeployRegistry(self._own_cluster, self.registry, self.deadline).apply(report)
+
+    @cached_property
+    def _own_cluster(self) -> Cluster:
+        """The cluster before there is a context for it; while it starts it is asked again and again."""
+        return reached_by(self._entries, request_timeout=5)
+
+    @cached_property
+    def _entries(self) -> dict[str, Any]:
+        """The cluster's part of a kubeconfig. kind runs a program in a node to tell it: it is asked once."""
+        return kind.kubeconfig_of(self.spec.name)
 
     @property
     def address(self) -> str:
@@ -123,7 +138,7 @@ class DeployKind:
 
     def add_context(self, _report: Report) -> str:
         """Let the user's kubeconfig know the cluster."""
-        return merge(self.kubeconfig, kind.kubeconfig_of(self.spec.name), make_current=self.set_context)
+        return merge(self.kubeconfig, self._entries, make_current=self.set_context)
 
     def load_image(self, report: Report) -> str:
         """Bring the registry's image into the nodes, if the engine has it."""

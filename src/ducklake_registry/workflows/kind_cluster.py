@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ducklake_registry.cluster import kind
 from ducklake_registry.cluster.client import Cluster
@@ -161,7 +160,12 @@ def registry_port(spec: kind.KindSpec, nodes: Sequence[Node]) -> int:
 
 def connected(name: str, request_timeout: float = 15) -> Cluster:
     """Return the cluster as kind knows it, whatever the user's kubeconfig says."""
-    with kind.temporary_kubeconfig(name) as path:
-        cluster = Cluster(f"kind-{name}", Kubeconfig((Path(path),)), request_timeout)
-        cluster.version()  # connects, and with that has read the file
+    return reached_by(kind.kubeconfig_of(name), request_timeout)
+
+
+def reached_by(entries: dict[str, Any], request_timeout: float = 15) -> Cluster:
+    """Return the cluster of a kubeconfig's only context; nothing was asked of it yet."""
+    with kind.temporary_kubeconfig(entries) as path:
+        cluster = Cluster(entries["contexts"][0]["name"], Kubeconfig((path,)), request_timeout)
+        _ = cluster.api  # has read the file then
     return cluster
