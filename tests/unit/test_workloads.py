@@ -159,8 +159,12 @@ def test_the_secrets_that_pods_do_not_start_without() -> None:
     pod = {
         "initContainers": [{"name": "first", "envFrom": [{"secretRef": {"name": "all"}}, {"configMapRef": {}}]}],
         "containers": [{"name": "app", "env": by_key + may}],
-        "volumes": [{"name": "v", "secret": {"secretName": "files"}}, {"name": "w", "emptyDir": {}}],
+        "volumes": [
+            {"name": "v", "secret": {"secretName": "files"}},
+            {"name": "w", "emptyDir": {}},
+            {"name": "x", "projected": {"sources": [{"secret": {"name": "one-of-several"}}, {"configMap": {}}]}},
+        ],
     }
     job = {"kind": "CronJob", "spec": {"jobTemplate": {"spec": {"template": {"spec": pod}}}}}
-    assert secrets(job) == {"a", "all", "files"}
+    assert secrets(job) == {"a", "all", "files", "one-of-several"}
     assert secrets({"kind": "Secret"}) == set()

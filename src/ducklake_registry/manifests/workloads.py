@@ -113,7 +113,11 @@ def _secrets(spec: dict[str, Any]) -> Iterator[Any]:
     variables = [one.get("valueFrom") for each in containers for one in _dictionaries(each.get("env"))]
     sources = [one.get("secretKeyRef") for one in _dictionaries(variables)]
     sources += [one.get("secretRef") for each in containers for one in _dictionaries(each.get("envFrom"))]
-    sources += [one.get("secret") for one in _dictionaries(spec.get("volumes"))]
+    volumes = _dictionaries(spec.get("volumes"))
+    projected = [one.get("projected", {}).get("sources") for one in volumes]
+    sources += [
+        one.get("secret") for one in (*volumes, *(one for each in projected for one in _dictionaries(each)))
+    ]
     for source in _dictionaries(sources):
         if not source.get("optional") and (name := source.get("name") or source.get("secretName")):
             yield name
