@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -324,3 +326,30 @@ def test_many_writers_lose_nothing(write: Callable[..., Kubeconfig]) -> None:
     for thread in threads:
         thread.join()
     assert set(config.contexts()) == {"one", *names}
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from ducklake_registry.cluster import kubeconfig
+with kubeconfig._changing(Path(sys.argv[1])):
+    print("holds", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_killed_dlr_stands_in_nobodys_way(
+    write: Callable[..., Kubeconfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kubeconfig, "_LOCK_SECONDS", 0.5)
+    config = write(entries("one"))
+    lock = config.paths[0].with_name("config0.lock")
+    with subprocess.Popen([sys.executable, "-c", HOLD, config.paths[0]], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"holds\n"
+        with pytest.raises(TimeoutExpired):
+            merge(config, entries("kind-x"), make_current=False)
+        holder.kill()
+    assert lock.exists()
+    assert merge(config, entries("kind-x"), make_current=False) == "written"
+    assert not lock.exists()

@@ -6,6 +6,7 @@ Source: the Kubernetes documentation, "Organizing Cluster Access Using kubeconfi
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ LAPTOP_CONTEXT = "kind-ducklake-cluster"
 
 _SECTIONS = ("clusters", "users", "contexts")
 _LOCK_SECONDS = 10.0
+_SIGNATURE = b"dlr\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,25 +157,46 @@ def _replaced(before: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]]) -
 
 @contextlib.contextmanager
 def _changing(path: Path) -> Iterator[None]:
-    """Hold the file as kubectl and kind do: whoever makes FILE.lock may write FILE (client-go's loader)."""
+    """Hold the file as kubectl and kind do: whoever makes FILE.lock may write FILE (client-go's loader).
+
+    What a killed kubectl left is for its user to remove; what a killed `dlr` left goes by itself.
+    """
     lock = path.with_name(f"{path.name}.lock")
 
     def probe() -> int | NotYet:
         try:
-            return os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            return os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         except FileExistsError:
+            _remove_abandoned(lock)
             return NotYet(f"{lock} is there: another program is writing, or was killed while it did")
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         hint = f"if no other program is at work on it, remove {lock}"
-        os.close(wait_for(f"the right to write {path}", probe, Deadline(_LOCK_SECONDS), hint=hint))
+        descriptor = wait_for(f"the right to write {path}", probe, Deadline(_LOCK_SECONDS), hint=hint)
         try:
+            _sign(descriptor)
             yield
         finally:
             lock.unlink(missing_ok=True)
+            os.close(descriptor)
     except OSError as error:
         raise ClusterError(f"cannot write the kubeconfig {path}: {error.strerror}") from error
+
+
+def _sign(descriptor: int) -> None:
+    """Tell other `dlr` whose lock it is. The kernel's own lock comes first: it ends with this process."""
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    os.write(descriptor, _SIGNATURE)
+
+
+def _remove_abandoned(lock: Path) -> None:
+    """Remove a lock that a `dlr` has signed and no process holds any more."""
+    with contextlib.suppress(FileNotFoundError, BlockingIOError), lock.open("rb") as left:
+        if left.read() == _SIGNATURE:
+            fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(left.fileno()), lock.stat()):  # or it is already another's
+                lock.unlink()
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
