@@ -65,7 +65,7 @@ make_image() { # NAME
   case $1 in
     "$NODE_IMAGE") make_node_image ;;
     "$DEBIAN_IMAGE") debian_image "$1" ;;
-    "$PYTHON_IMAGE") debian_image "$1" python3-minimal libpython3-stdlib ca-certificates ;;
+    "$PYTHON_IMAGE") debian_image "$1" python3-minimal libpython3-stdlib python3-venv ca-certificates ;;
     "$REGISTRY_IMAGE") registry_image ;;
     "$VERSITYGW_IMAGE") program_image "$1" versitygw 'EXPOSE 7070' 'ENTRYPOINT ["versitygw"]' ;;
     "$POSTGRES_IMAGE") postgres_image ;;

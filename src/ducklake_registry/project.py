@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ducklake_registry.errors import UsageError
@@ -43,12 +43,18 @@ class Build:
 class Environment:
     """What runs beside the registry: manifests, files or folders in the order to apply them, and their images.
 
-    `source` is the file that says so; paths in it are relative to its folder.
+    `prod_manifests` are those of production, where they are not the same. `source` is the file that says so; paths
+    in it are relative to its folder.
     """
 
     source: Path
     manifests: tuple[Path, ...] = ()
     builds: tuple[Build, ...] = ()
+    prod_manifests: tuple[Path, ...] = ()
+
+    def in_production(self) -> Environment:
+        """Return what runs in production."""
+        return replace(self, manifests=self.prod_manifests or self.manifests)
 
     def title(self, manifests: Path) -> str:
         """Return how manifests are named to a person: as the file names them."""
@@ -77,14 +83,14 @@ def read_environment(project: ProjectFile) -> Environment | None:
     if project.path is None or ENVIRONMENT not in project.values:
         return None
     table = _Table(project.path, ENVIRONMENT, project.values[ENVIRONMENT])
-    manifests = tuple(table.path("manifests", each, _exists) for each in table.texts("manifests"))
+    manifests, prod_manifests = map(table.existing, ("manifests", "prod_manifests"))
     builds = tuple(_build(each) for each in table.tables("build"))
     table.end()
     if twice := [each.image for each in builds if sum(other.image == each.image for other in builds) > 1]:
         raise table.wrong("build", f"lists {twice[0]} twice")
     if not manifests and not builds:
         raise UsageError(f"{project.path}: [{ENVIRONMENT}] lists neither manifests nor build")
-    return Environment(project.path, manifests, builds)
+    return Environment(project.path, manifests, builds, prod_manifests)
 
 
 def _build(table: _Table) -> Build:
@@ -156,6 +162,10 @@ class _Table:
         name = f"{self._name}.{key}"
         found = self._value(key, list, f"is no list of tables: write each under [[{name}]]") or []
         return [_Table(self._source, name, each, f"number {n}") for n, each in enumerate(found, 1)]
+
+    def existing(self, key: str) -> tuple[Path, ...]:
+        """Read the names of files and folders."""
+        return tuple(self.path(key, each, _exists) for each in self.texts(key))
 
     def path(self, key: str, text: str, problem: Callable[[Path], str]) -> Path:
         """Read the name of a file or folder, relative to that of the settings; `problem` tells what is wrong."""

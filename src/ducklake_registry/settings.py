@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 ENVIRONMENT = "environment"
 """The table that is no option: what the project runs (`project.py` reads it)."""
 
+HOST_PORT = 5000
+"""The laptop's port that leads to the registry, where nobody says otherwise."""
+
+DEFAULT_REGISTRY = f"localhost:{HOST_PORT}"
+"""The registry where nobody says otherwise: the laptop's own."""
+
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _LONGEST = 36525 * 86400

@@ -40,6 +40,30 @@ def test_who_has_the_say(
     assert f"localhost:{expected}/" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("settings", "variables", "expected"),
+    [
+        ("", {}, DEFAULT),
+        (f"host-port = {FILE}", {}, FILE),
+        (f"host-port = {FILE}", {"DLR_HOST_PORT": VARIABLE}, VARIABLE),
+        (f"host-port = {FILE}", {"DLR_REGISTRY": f"localhost:{VARIABLE}"}, VARIABLE),
+        (f'host-port = {FILE}\nregistry = "localhost:{OPTION}"', {"DLR_HOST_PORT": VARIABLE}, OPTION),
+    ],
+)
+def test_the_registry_is_where_the_cluster_will_have_it(
+    settings: str, variables: dict[str, str], expected: str, dlr_here: Dlr, folder: Path
+) -> None:
+    (folder / "dlr.toml").write_text(settings)
+    (folder / "Dockerfile").write_text("FROM scratch\n")
+    pushed = dlr_here("build-and-push", "--dry-run", "--tag", "v1", **variables)
+    assert f"Push localhost:{expected}/ducklake-backend:v1, latest" in pushed.stdout, pushed.stderr
+    pulled = dlr_here("pull-from-registry", "app:v1", "--dry-run", **variables)
+    assert f"localhost:{expected}/app:v1" in pulled.stdout, pulled.stderr
+    for words in (("list-registry-images",), ("inspect", "app"), ("delete-image", "app", "--dry-run")):
+        refused = dlr_here(*words, "--timeout", "1s", **variables)
+        assert f"localhost:{expected}" in refused.stderr or refused.returncode == 0, refused.stderr
+
+
 @pytest.mark.parametrize("key", ["host-port", "host_port"])
 @pytest.mark.parametrize("name", ["dlr.toml", "pyproject.toml"])
 def test_a_setting_has_its_options_name(name: str, key: str, dlr_here: Dlr, folder: Path) -> None:

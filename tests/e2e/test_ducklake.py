@@ -101,8 +101,11 @@ def stores(engine: None) -> None:
 
 
 @pytest.fixture(scope="module")
-def lake(stores: None, environment: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    """The example, deployed with one command."""
+def lake(
+    stores: None, make_environment: Callable[[], Environment], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Lake]:
+    """The example, deployed with one command: before it there is no cluster either."""
+    environment = make_environment()
     folder = tmp_path_factory.mktemp("example") / "ducklake"
     shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("__pycache__"))
     run("git", "init", "--quiet", str(folder))
@@ -114,7 +117,7 @@ def lake(stores: None, environment: Environment, tmp_path_factory: pytest.TempPa
         eventually(lambda: lake.answers("/version", version="1.0.0"))
         yield lake
     finally:
-        environment.kubectl("delete", "namespace", "ducklake", "--ignore-not-found")
+        environment.destroy()
         for made in images() - before:
             if IMAGE in made:
                 run("docker", "rmi", made)
@@ -127,6 +130,18 @@ def test_the_pods_run_what_the_registry_has(lake: Lake) -> None:
     assert len(pods) == lake.ready() == REPLICAS
     assert [pod["spec"]["containers"][0]["image"] for pod in pods] == [reference] * REPLICAS
     assert lake.running() == {digest}
+
+
+def test_production_gets_all_but_the_laptops_secrets(lake: Lake) -> None:
+    """What would be deployed there is asked of the same cluster, under another context's name."""
+    context, registry = lake.environment.context, lake.environment.registry
+    lake.environment.kubectl("config", "set-context", "production", f"--cluster={context}", f"--user={context}")
+    lake.dlr("build-and-push", "--prod", "--prod-registry", registry, "--tag", "v1.0.0")
+    words = ("--prod-context", "production", "--prod-registry", registry, "--tag", "v1.0.0", "--dry-run")
+    shown = lake.environment.run_dlr("deploy-prod", *words, cwd=lake.folder)
+    assert shown.returncode == 0, shown.stderr
+    assert "keep    StatefulSet catalog\n" in shown.stdout
+    assert "Secret" not in shown.stdout, "neither are they deployed, nor is one missing that is there"
 
 
 def test_a_record_is_in_both_stores(lake: Lake) -> None:

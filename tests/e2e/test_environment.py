@@ -185,7 +185,9 @@ def test_what_runs_is_what_was_built(deployed: Project) -> None:
 def test_all_of_it_is_in_the_status(deployed: Project) -> None:
     done = deployed.dlr("status", "-o", "json")
     found = {each["name"]: each for each in json.loads(done.stdout)["workloads"] if each["namespace"] == NAMESPACE}
-    assert {each["kind"] for each in found.values()} == {"Deployment", "Job"}
+    assert {each["kind"] for each in found.values()} == {"Deployment", "Job", "CronJob"}
+    assert found["nightly"]["schedule"] == "0 3 * * *"
+    assert found["nightly"]["image"].endswith(deployed.digest("latest"))
     assert (found["napper"]["ready"], found["napper"]["wanted"]) == (2, 2)
     assert (found["once"]["ready"], found["once"]["wanted"]) == (1, 1)
 
@@ -324,6 +326,43 @@ def test_production_gets_what_was_shown_and_nothing_before_the_yes(production: P
     assert production.said() == "version 3\n"
     again = outcomes(production.prod(IMAGE_TAG="v3"))  # where nothing changes, nobody is asked
     assert again["Apply deploy"] == "unchanged"
+
+
+def test_production_has_manifests_of_its_own(production: Project) -> None:
+    """Its Secrets are made by somebody else; a pod that stands alone is waited for, and made anew for a change."""
+    settings = (production.folder / "dlr.toml").read_text()
+    own = settings.replace("[[", 'prod-manifests = ["prod"]\n[[', 1)
+    production.write("dlr.toml", own)
+    production.write("prod/alone.yaml", yaml.safe_dump(_alone("one")))
+    production.commit()
+    shown = production.prod("--dry-run", IMAGE_TAG="v3")
+    assert shown.returncode == 0, shown.stderr
+    assert f"missing Secret from-elsewhere in {NAMESPACE}, for Pod alone\n" in shown.stdout
+    assert "create  Pod alone" in shown.stdout
+    assert "Deployment napper" not in shown.stdout
+
+    production.kubectl("create", "secret", "generic", "from-elsewhere", "--from-literal=WORD=hush")
+    done = outcomes(production.prod("--yes", IMAGE_TAG="v3"))
+    assert (done["Apply prod"], done["Roll out prod"]) == ("1 created", "alone ready")
+    assert production.kubectl("logs", "alone") == "one hush\n"
+
+    production.write("prod/alone.yaml", yaml.safe_dump(_alone("two")))
+    production.commit()
+    again = outcomes(production.prod("--yes", IMAGE_TAG="v3"))
+    assert (again["Apply prod"], again["Roll out prod"]) == ("1 replaced", "alone ready")
+    assert production.kubectl("logs", "alone") == "two hush\n"
+    assert outcomes(production.prod("--yes", IMAGE_TAG="v3"))["Apply prod"] == "unchanged"
+    found = json.loads(production.dlr("status", "-o", "json").stdout)["workloads"]
+    assert [each["ready"] for each in found if (each["kind"], each["name"]) == ("Pod", "alone")] == [1]
+    production.write("dlr.toml", settings)
+    production.commit()
+
+
+def _alone(word: str) -> dict[str, Any]:
+    command = ["sh", "-c", f"echo {word} $WORD; exec sleep infinity"]
+    secret = [{"secretRef": {"name": "from-elsewhere"}}]
+    container = {"name": "alone", "image": IMAGE, "command": command, "envFrom": secret}
+    return _made("v1", "Pod", "alone", {"terminationGracePeriodSeconds": 0, "containers": [container]})
 
 
 def test_what_production_refuses(production: Project) -> None:

@@ -294,7 +294,24 @@ def test_a_step_that_fails(project: Project, registry: RunningRegistry, base: st
 @on_each_engine
 def test_a_dockerfile_that_is_none(project: Project, registry: RunningRegistry) -> None:
     project.write(Dockerfile="FROM scratch\nBAKE bread\n")
-    fails(project, ENGINE, "BAKE", words=("--registry", registry.host, "--tag", "v1"))
+    said = ("BAKE", "hint: mend it in the Dockerfile")
+    fails(project, ENGINE, *said, words=("--registry", registry.host, "--tag", "v1"))
+
+
+@on_each_engine
+@pytest.mark.parametrize(
+    ("steps", "said", "hint"),
+    [
+        (["FROM localhost:1/nobody/none:v9"], "localhost:1", "see what `docker pull` says of it"),
+        (["FROM scratch", "COPY gone /gone"], "gone", ".dockerignore may leave it out"),
+    ],
+)
+def test_a_step_whose_source_is_not_there(
+    project: Project, registry: RunningRegistry, steps: list[str], said: str, hint: str
+) -> None:
+    project.write(Dockerfile="\n".join(steps) + "\n")
+    words = ("--registry", registry.host, "--tag", "v1")
+    fails(project, ENGINE, f"({steps[-1]})", said, "\nhint: ", hint, words=words)
 
 
 @pytest.mark.parametrize(

@@ -34,9 +34,13 @@ def find_program(release: str) -> Path | None:
     if release == "2.8":
         found = shutil.which("docker-registry")
     else:
-        path = os.pathsep.join((os.environ.get("PATH", os.defpath), *_FOLDERS))
-        found = os.environ.get("DLR_TEST_REGISTRY") or shutil.which("registry", path=path)
+        found = os.environ.get("DLR_TEST_REGISTRY") or find("registry")
     return Path(found) if found else None
+
+
+def find(name: str) -> str | None:
+    """A program of the PATH, or of those that `bootstrap/up --tests` has seen to."""
+    return shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", os.defpath), *_FOLDERS)))
 
 
 @dataclass(frozen=True, slots=True)

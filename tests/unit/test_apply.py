@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from ducklake_registry.cluster.apply import apply_all, preview
 from ducklake_registry.step import silent
 from ducklake_registry.waiting import Deadline
@@ -67,6 +69,37 @@ def test_a_job_of_another_image_is_made_anew_and_the_difference_is_what_is_wante
     assert outcome == "replaced"
     changed = [line for line in text.splitlines() if line[:1] in "+-" and line[:3] not in {"+++", "---"}]
     assert changed == ["-      - image: app@sha256:old", "+      - image: app@sha256:new"]
+
+
+POD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "p", "namespace": "lake"},
+    "spec": {"containers": [{"name": "p", "image": "app@sha256:new"}]},
+}
+FIXED = 'Pod "p" is invalid: spec: Forbidden: pod updates may not change fields other than `spec.containers`'
+
+
+@pytest.mark.parametrize(
+    ("image", "phase", "answer", "outcome"),
+    [
+        ("new", "Running", Answer(body=POD), "unchanged"),
+        ("new", "Succeeded", Answer(body=POD), "unchanged"),
+        ("new", "Failed", Answer(body=POD), "replaced"),
+        ("old", "Running", Answer(body=POD), "replaced"),
+        ("old", "Running", refusal(422, FIXED, "Invalid"), "replaced"),
+    ],
+)
+def test_a_pod_that_is_to_run_something_else_or_has_failed_is_made_anew(
+    image: str, phase: str, answer: Answer, outcome: str, tmp_path: Path
+) -> None:
+    path = "/api/v1/namespaces/lake/pods/p"
+    spec = {"containers": [{"name": "p", "image": f"app@sha256:{image}"}]}
+    with fake_api() as api:
+        api.serve("v1", "Pod", "Namespace")
+        api.answers[f"GET {path}"] = Answer(body=POD | {"spec": spec, "status": {"phase": phase}})
+        api.answers[f"PATCH {path}"] = answer
+        assert differences(api, tmp_path, POD)[0] == outcome
 
 
 def test_a_job_that_has_failed_is_made_anew(tmp_path: Path) -> None:

@@ -266,5 +266,8 @@ def test_what_to_type_next_where_the_project_builds_images() -> None:
     one = after_deploy_kind("localhost:5000", "kind-ducklake-cluster", ["app"], is_default=True).plain
     assert "dlr build-and-push\n" in one
     assert "docker push" not in one
+    address = "localhost:5050"
+    usual = after_deploy_kind(address, "kind-ducklake-cluster", ["app"], is_default=True, usual=address).plain
+    assert "dlr build-and-push\n" in usual, "a port in dlr.toml is every command's"
     several = after_deploy_kind("localhost:5050", "kind-team", ["app", "job"], is_default=False).plain
     assert "dlr build-and-push --registry localhost:5050 --image app\n" in several

@@ -71,6 +71,18 @@ def test_in_pyproject_too(folder: Path) -> None:
     assert found.manifests == (folder / "deploy",)
 
 
+def test_production_may_have_manifests_of_its_own(folder: Path) -> None:
+    same = read(folder, '[environment]\nmanifests = "deploy"\n')
+    assert same
+    assert same.in_production().manifests == (folder / "deploy",)
+    own = read(folder, '[environment]\nmanifests = "deploy"\nprod-manifests = ["deploy/app.yaml"]\n')
+    assert own
+    assert own.manifests == (folder / "deploy",)
+    assert own.in_production().manifests == (folder / "deploy" / "app.yaml",)
+    with pytest.raises(UsageError, match=r"environment\.prod_manifests names nothing that is there: .*/nowhere"):
+        read(folder, '[environment]\nmanifests = "deploy"\nprod-manifests = "nowhere"\n')
+
+
 @pytest.mark.parametrize("text", ["", 'timeout = "1m"\n'])
 def test_none_is_none(text: str, folder: Path) -> None:
     assert read(folder, text) is None

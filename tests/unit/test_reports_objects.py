@@ -9,6 +9,7 @@ import pytest
 from ducklake_registry.cluster.client import Cluster
 from ducklake_registry.cluster.kubeconfig import Kubeconfig
 from ducklake_registry.cluster.logs import Excerpt, Log
+from ducklake_registry.display.status import _ready
 from ducklake_registry.errors import AccessDenied, ClusterError, ClusterUnreachable, UsageError
 from ducklake_registry.reports.asking import asking
 from ducklake_registry.reports.objects import Claim, Node, Pod, Service, Warned, Workload, is_system
@@ -130,20 +131,46 @@ def test_what_the_user_wrote_wrong_is_no_matter_of_a_report(tmp_path: Path) -> N
         look_at_registry(cluster, "storage", "127.0.0.1:9")
 
 
+TEMPLATE = {"spec": {"containers": [{"name": "app", "image": "app:v1"}]}}
+THEN, LATER = "2026-11-25T03:00:00Z", "2026-11-25T03:00:41Z"
+
+
+@pytest.mark.parametrize(
+    ("suspended", "status", "counts", "said"),
+    [
+        (False, {}, (0, 0), "scheduled"),
+        (False, {"lastScheduleTime": THEN, "active": [{}]}, (0, 0), "scheduled"),
+        (False, {"lastScheduleTime": THEN, "lastSuccessfulTime": LATER}, (1, 1), "1/1"),
+        (False, {"lastScheduleTime": LATER, "lastSuccessfulTime": THEN}, (0, 1), "0/1"),
+        (False, {"lastScheduleTime": THEN}, (0, 1), "0/1"),
+        (True, {"lastScheduleTime": THEN}, (0, 1), "suspended"),
+    ],
+)
+def test_a_cron_job_is_its_last_run(
+    suspended: bool, status: dict[str, Any], counts: tuple[int, int], said: str
+) -> None:
+    spec = {"schedule": "0 3 * * *", "suspend": suspended, "jobTemplate": {"spec": {"template": TEMPLATE}}}
+    found = Workload.of("CronJob", {"metadata": meta("nightly"), "spec": spec, "status": status})
+    assert (found.ready, found.wanted) == counts
+    assert (found.image, found.schedule, found.whole) == ("app:v1", "0 3 * * *", said != "0/1")
+    assert _ready(found).plain.endswith(f" {said}")
+
+
 # --- with an API server that is a fake, for what a real one does not do on demand
 
 
 def test_what_is_forbidden_is_left_out_with_the_reason(tmp_path: Path) -> None:
     with fake_api() as api:
-        api.serve("v1", "Node", "Service", "PersistentVolumeClaim", "Event")
+        api.serve("v1", "Node", "Service", "PersistentVolumeClaim", "Event", "Pod")
         api.serve("apps/v1", "Deployment", "StatefulSet", "DaemonSet")
-        api.serve("batch/v1", "Job")
+        api.serve("batch/v1", "Job", "CronJob")
         api.answers["/version"] = Answer(body={"gitVersion": "v1.34.4"})
-        api.answers["/apis/batch/v1/jobs"] = Answer(body={"items": []})
+        for plural in ("jobs", "cronjobs"):
+            api.answers[f"/apis/batch/v1/{plural}"] = Answer(body={"items": []})
         api.answers["/api/v1/nodes"] = refusal(403, "nodes is forbidden: User cannot list resource", "Forbidden")
         for plural in ("deployments", "statefulsets", "daemonsets"):
             api.answers[f"/apis/apps/v1/{plural}"] = Answer(body={"items": []})
-        for plural in ("services", "persistentvolumeclaims", "events"):
+        for plural in ("services", "persistentvolumeclaims", "events", "pods"):
             api.answers[f"/api/v1/{plural}"] = Answer(body={"items": []})
         status = look(cluster_at(api.address, tmp_path))
     assert status.version == "v1.34.4"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ducklake_registry.cluster.kinds import DEPLOYMENT, Kind
+from ducklake_registry.cluster.kinds import DEPLOYMENT, POD, Kind
 from ducklake_registry.cluster.rollout import Workload, follow
 from ducklake_registry.errors import RolloutFailed, TimeoutExpired
 from ducklake_registry.step import silent
@@ -170,6 +170,22 @@ def test_a_job_may_try_as_often_as_it_likes(
     api.answers["/api/v1/namespaces/lake/events"] = Answer(body={"items": []})
     with pytest.raises(TimeoutExpired, match=r"the rollout of once did not come .* last seen: 0 of 1 ready$"):
         follow(cluster, [job], Deadline(0.6), silent)
+
+
+@pytest.mark.parametrize(
+    "status", [{"phase": "Succeeded"}, {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}]
+)
+def test_a_pod_that_stands_alone_is_there_when_it_is_ready_or_has_ended_well(
+    api: FakeApi, cluster: Cluster, status: dict[str, object]
+) -> None:
+    alone, path = Workload(POD, "lake", "alone"), "/api/v1/namespaces/lake/pods/alone"
+    body = _pod("alone", "2026-01-01T00:00:00Z") | {"kind": "Pod", "status": {"phase": "Pending"}}
+    api.answers["/api/v1/namespaces/lake/events"] = Answer(body={"items": []})
+    api.answers[path] = Answer(body=body)
+    with pytest.raises(TimeoutExpired, match="0 of 1 ready"):
+        follow(cluster, [alone], Deadline(0.3), silent)
+    api.answers[path] = Answer(body=body | {"status": status})
+    follow(cluster, [alone], Deadline(5), silent)
 
 
 def test_what_crashes_while_another_still_starts_is_given_time(

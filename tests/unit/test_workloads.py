@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ducklake_registry.errors import UsageError
-from ducklake_registry.manifests import images, load_workloads, pinned, runs
+from ducklake_registry.manifests import images, load_workloads, pinned, runs, secrets
 from ducklake_registry.reference import Digest, Reference, Repository
 
 if TYPE_CHECKING:
@@ -151,3 +151,20 @@ def test_what_has_other_forms_stays(spec: dict[str, Any]) -> None:
 def test_no_object_ends_in_a_traceback(spec: Any) -> None:
     before = [{"apiVersion": "v1", "kind": "Thing", "metadata": {"name": "x"}, "spec": spec}]
     assert pinned(before, {}) == before
+
+
+def test_the_secrets_that_pods_do_not_start_without() -> None:
+    by_key = [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "a", "key": "k"}}}, {"name": "B", "value": "b"}]
+    may = [{"name": "C", "valueFrom": {"secretKeyRef": {"name": "may", "key": "k", "optional": True}}}]
+    pod = {
+        "initContainers": [{"name": "first", "envFrom": [{"secretRef": {"name": "all"}}, {"configMapRef": {}}]}],
+        "containers": [{"name": "app", "env": by_key + may}],
+        "volumes": [
+            {"name": "v", "secret": {"secretName": "files"}},
+            {"name": "w", "emptyDir": {}},
+            {"name": "x", "projected": {"sources": [{"secret": {"name": "one-of-several"}}, {"configMap": {}}]}},
+        ],
+    }
+    job = {"kind": "CronJob", "spec": {"jobTemplate": {"spec": {"template": {"spec": pod}}}}}
+    assert secrets(job) == {"a", "all", "files", "one-of-several"}
+    assert secrets({"kind": "Secret"}) == set()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from ducklake_registry.cli import image_options, options
 from ducklake_registry.errors import UsageError
+from ducklake_registry.settings import DEFAULT_REGISTRY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 class Connection:
     """The options for speaking to a registry; a command gets them by `connected`."""
 
-    registry: options.Registry = "localhost:5000"
+    registry: options.Registry = DEFAULT_REGISTRY
     username: options.Username = None
     password_stdin: options.PasswordStdin = False
     ca_file: options.CaFile = None

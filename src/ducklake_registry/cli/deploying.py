@@ -70,4 +70,5 @@ def production(
     tag = release_tag(tags)
     check_checkout(find_checkout(environment.source.parent))
     with connection.client() as client:
-        yield DeployProd(Cluster(context, kubeconfig), client, environment, tag, connection.timeout)
+        there = environment.in_production()
+        yield DeployProd(Cluster(context, kubeconfig), client, there, tag, connection.timeout)

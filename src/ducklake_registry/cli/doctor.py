@@ -11,6 +11,7 @@ from ducklake_registry.cli import options
 from ducklake_registry.cli.connection import Connection, connected
 from ducklake_registry.display.output import OutputFormat
 from ducklake_registry.errors import DlrError, UsageError
+from ducklake_registry.settings import DEFAULT_REGISTRY
 
 if TYPE_CHECKING:
     from ducklake_registry.display.terminal import Terminal
@@ -96,11 +97,12 @@ def _case(
         Kubeconfig.parse(kubeconfig),
         context,
         namespace,
-        None if _source(ctx, "registry") == "DEFAULT" else connection.registry,
+        None if (usual := _source(ctx, "registry") == "DEFAULT") else connection.registry,
         lambda registry: client.another(registry=registry),
         Engine(_ANSWER_SECONDS),
         kubeconfig if _source(ctx, "kubeconfig") == "COMMANDLINE" else None,
         thorough,
+        connection.registry if usual else DEFAULT_REGISTRY,
     )
 
 

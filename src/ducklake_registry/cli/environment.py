@@ -8,6 +8,7 @@ import typer
 
 from ducklake_registry.cli import image_options, kind_options, options
 from ducklake_registry.cli.connection import ProdConnection, connected
+from ducklake_registry.cli.group import usual_registry
 from ducklake_registry.cli.kind_options import KindOptions
 from ducklake_registry.display.output import OutputFormat
 
@@ -63,7 +64,10 @@ def deploy_kind(
     if not dry_run:
         images = [each.image for each in environment.builds] if environment else []
         is_default = kind.name == "ducklake-cluster"
-        terminal.show(after_deploy_kind(workflow.address, spec.context, images, is_default=is_default))
+        usual = usual_registry(project.obj)
+        terminal.show(
+            after_deploy_kind(workflow.address, spec.context, images, is_default=is_default, usual=usual)
+        )
 
 
 def destroy_kind(

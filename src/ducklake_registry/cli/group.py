@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from ducklake_registry.errors import DlrError, UsageError
-from ducklake_registry.settings import ENVIRONMENT, ProjectFile, find_project_file
+from ducklake_registry.settings import DEFAULT_REGISTRY, ENVIRONMENT, ProjectFile, find_project_file
 
 _INTERRUPTED = 130
 _TYPED = "ducklake_registry.typed"
@@ -62,6 +62,7 @@ class DlrGroup(TyperGroup):
         try:
             project = ctx.obj = find_project_file(_here())
             ctx.default_map = self.defaults(project, verbose=ctx.params["verbose"])
+            self.lead_to(usual_registry(project))
             if project.path and is_verbose(ctx):
                 Terminal(verbose=True).detail(f"settings: {project.path}")
             return super().invoke(ctx)
@@ -73,6 +74,12 @@ class DlrGroup(TyperGroup):
         except KeyboardInterrupt:
             terminal.note("interrupted")
             ctx.exit(_INTERRUPTED)
+
+    def lead_to(self, registry: str) -> None:
+        """Let the commands speak to this registry where nobody names one."""
+        for option in (each for command in self.commands.values() for each in command.params):
+            if option.default == DEFAULT_REGISTRY:
+                option.default = registry
 
     def defaults(self, project: ProjectFile, *, verbose: bool = False) -> dict[str, dict[str, Any]]:
         """Return the project's settings, and what was said before the command, as defaults of its options.
@@ -95,6 +102,13 @@ class DlrGroup(TyperGroup):
             name: {each[key]: value for key, value in values.items() if key in each}
             for name, each in options.items()
         }
+
+
+def usual_registry(project: ProjectFile) -> str:
+    """Return the registry where nobody names one: at the port that `deploy-kind` takes."""
+    values = {_key(name): value for name, value in project.values.items()}
+    port = str(os.environ.get("DLR_HOST_PORT") or values.get("host_port", ""))
+    return f"localhost:{port}" if port.isdecimal() else DEFAULT_REGISTRY  # what is no port is the option's to tell
 
 
 def _setting(option: Any) -> str:

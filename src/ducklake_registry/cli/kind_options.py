@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ducklake_registry.cli import options
+from ducklake_registry.settings import HOST_PORT
 
 if TYPE_CHECKING:
     from ducklake_registry.cluster.kind import KindSpec
@@ -50,7 +51,7 @@ class KindOptions:
     """The kind cluster that is wanted; a command gets its options by `connected`."""
 
     name: options.ClusterName = "ducklake-cluster"
-    host_port: options.HostPort = 5000
+    host_port: options.HostPort = HOST_PORT
     workers: Workers = None
     node_image: NodeImage = None
     config: options.ConfigFile = None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from ducklake_registry.cluster.client import NotServed, kind_of
-from ducklake_registry.cluster.kinds import CUSTOM_RESOURCE_DEFINITION, JOB, NAMESPACE, Kind
+from ducklake_registry.cluster.kinds import CUSTOM_RESOURCE_DEFINITION, JOB, NAMESPACE, POD, Kind
 from ducklake_registry.cluster.workload import condition
 from ducklake_registry.errors import FieldImmutable
 from ducklake_registry.waiting import Deadline, NotYet, wait_for
@@ -67,7 +67,7 @@ def apply(cluster: Cluster, wanted: Object) -> Change:
 def apply_all(cluster: Cluster, wanted: Sequence[Object], deadline: Deadline, report: Report) -> str:
     """Apply objects in order, and return what came of them: "unchanged", or "2 created, 1 unchanged".
 
-    A Job that has failed, or whose pods are to be others, is deleted and made anew.
+    A Job or Pod that has failed, or is to run something else, is deleted and made anew.
     """
     outcomes: Counter[str] = Counter()
     for each in wanted:
@@ -155,14 +155,21 @@ def _wait_until_served(cluster: Cluster, definition: Object, deadline: Deadline,
 
 
 def _is_to_be_replaced(cluster: Cluster, wanted: Object) -> bool:
-    """Return whether an object is a Job that cannot become what is wanted: its pods' template never changes."""
-    if kind_of(wanted) != JOB or (live := _live(cluster, wanted)) is None:
+    """Return whether an object is a Job or Pod that cannot become what is wanted: what they run is fixed.
+
+    A Pod's image can be changed, but nobody could then tell when it is the new one that is ready.
+    """
+    kind = kind_of(wanted)
+    if kind not in {JOB, POD} or (live := _live(cluster, wanted)) is None:
         return False
     try:
-        cluster.apply(wanted, dry_run=True)
+        after = cluster.apply(wanted, dry_run=True)
     except FieldImmutable:
         return True
-    return condition(live.get("status", {}), "Failed") is not None
+    status = live.get("status", {})
+    if kind == POD:
+        return bool(after["spec"] != live["spec"] or status.get("phase") == "Failed")
+    return condition(status, "Failed") is not None
 
 
 def _previewed(cluster: Cluster, wanted: Object, missing: set[str], coming: set[Kind]) -> Change:

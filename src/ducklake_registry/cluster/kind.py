@@ -17,6 +17,7 @@ import yaml
 from ducklake_registry.errors import ClusterError, UsageError
 from ducklake_registry.manifests import data_folder, load
 from ducklake_registry.process import CommandFailed, CommandMissing, run
+from ducklake_registry.settings import HOST_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,7 +50,7 @@ class KindSpec:
     """
 
     name: str = DEFAULT_NAME
-    host_port: int = 5000
+    host_port: int = HOST_PORT
     node_port: int = 30500
     workers: int | None = None
     node_image: str | None = None

@@ -12,6 +12,9 @@ from ducklake_registry.errors import AccessDenied, ClusterError, ClusterUnreacha
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_IMMUTABLE = ("field is immutable", "pod updates may not change fields", "updates to statefulset spec for fields")
+"""How the server refuses to change what is fixed when an object is made."""
+
 _CONTEXT_HINT = "see it with `kubectl config view`, or choose another context with --context"
 
 
@@ -44,7 +47,7 @@ def _refusal(error: Any, context: str) -> ClusterError:
         )
     if error.status == 403 and " cannot " in said:  # noqa: PLR2004
         return AccessDenied(f"not allowed: {said}", hint="ask the cluster's administrator for that right (RBAC)")
-    if "field is immutable" in said:
+    if any(each in said for each in _IMMUTABLE):
         return FieldImmutable(f"the cluster refused: {said}", "delete the object first, if that may be")
     taken = "choose another with --node-port" if "port is already allocated" in said else None
     return ClusterError(f"the cluster refused: {said}", hint=taken)

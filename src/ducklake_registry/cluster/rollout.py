@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ducklake_registry.cluster.diagnosis import diagnose, pod_trouble
-from ducklake_registry.cluster.kinds import DAEMON_SET, DEPLOYMENT, JOB, STATEFUL_SET, Kind
+from ducklake_registry.cluster.kinds import DAEMON_SET, DEPLOYMENT, JOB, POD, STATEFUL_SET, Kind
 from ducklake_registry.cluster.workload import Progress, condition, container, newest_pods, progress
 from ducklake_registry.errors import RolloutFailed, TimeoutExpired
 from ducklake_registry.waiting import Deadline, NotYet, spoken_duration, wait_for
@@ -23,13 +23,13 @@ PATIENCE = 20.0
 """Seconds that a pod may be in the same trouble before the rollout counts as failed: an image's registry may be
 away for a moment, a first start may fail for what the second finds there."""
 
-FOLLOWED = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET, JOB)
-"""The kinds whose pods are waited for."""
+FOLLOWED = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET, JOB, POD)
+"""The kinds whose pods are waited for, and pods that stand alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A Deployment, StatefulSet, DaemonSet or Job to follow."""
+    """A Deployment, StatefulSet, DaemonSet, Job or Pod to follow."""
 
     kind: Kind
     namespace: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ducklake_registry.cluster.kinds import DAEMON_SET, JOB, POD, STATEFUL_SET
+from ducklake_registry.cluster.kinds import CRON_JOB, DAEMON_SET, JOB, POD, STATEFUL_SET
 from ducklake_registry.manifests import names
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Progress:
     """How far a rollout is: pods that are up to date and available, of those that are wanted.
 
-    Of a Job they are those that have ended well.
+    Of a Job they are those that have ended well, and so is the last run of a CronJob.
     """
 
     ready: int
@@ -28,14 +28,15 @@ class Progress:
 
 
 def progress(workload: Object, kind: str = "Deployment") -> Progress:
-    """Return how far the rollout of a Deployment, StatefulSet, DaemonSet or Job is.
+    """Return how far the rollout of a Deployment, StatefulSet, DaemonSet, Job, CronJob or Pod is.
 
-    They are counted as `kubectl rollout status` does, and a Job as `kubectl wait --for=condition=Complete`.
+    They are counted as `kubectl rollout status` does, a Job as `kubectl wait --for=condition=Complete`, and a Pod
+    by its readiness or its good end.
     """
     status = workload.get("status", {})
     ready, wanted, complete = _COUNTS.get(kind, _deployment)(workload.get("spec", {}), status)
     observed = status.get("observedGeneration", 0) >= workload["metadata"].get("generation", 0)
-    return Progress(ready, wanted, complete and (observed or kind == JOB.name))
+    return Progress(ready, wanted, complete and (observed or kind in _UNOBSERVED))
 
 
 def _deployment(spec: Object, status: Object) -> tuple[int, int, bool]:
@@ -69,7 +70,29 @@ def _job(spec: Object, status: Object) -> tuple[int, int, bool]:
     )
 
 
-_COUNTS = {STATEFUL_SET.name: _stateful_set, DAEMON_SET.name: _daemon_set, JOB.name: _job}
+def _cron_job(_spec: Object, status: Object) -> tuple[int, int, bool]:
+    """Count the last run, once it has ended: none before the first."""
+    last = status.get("lastScheduleTime")
+    if not last or status.get("active"):
+        return 0, 0, True
+    ended_well = (status.get("lastSuccessfulTime") or "") >= last  # RFC 3339 in UTC, which sorts
+    return int(ended_well), 1, ended_well
+
+
+def _pod(_spec: Object, status: Object) -> tuple[int, int, bool]:
+    done = status.get("phase") == "Succeeded" or condition(status, "Ready") is not None
+    return int(done), 1, done
+
+
+_COUNTS = {
+    STATEFUL_SET.name: _stateful_set,
+    DAEMON_SET.name: _daemon_set,
+    JOB.name: _job,
+    CRON_JOB.name: _cron_job,
+    POD.name: _pod,
+}
+_UNOBSERVED = (JOB.name, CRON_JOB.name, POD.name)
+"""Kinds whose status does not say which version of the object it is about."""
 
 
 def condition(status: Object, name: str) -> Object | None:
@@ -79,8 +102,10 @@ def condition(status: Object, name: str) -> Object | None:
 
 
 def newest_pods(cluster: Cluster, workload: Object) -> list[Object]:
-    """Return a workload's pods that are not on their way out, the newest first."""
+    """Return a workload's pods that are not on their way out, the newest first; a Pod is its own."""
     namespace = workload["metadata"]["namespace"]
+    if workload.get("kind") == POD.name:
+        return [workload]
     pods = [
         each
         for each in cluster.objects(POD, namespace, labels=_selector_of(workload))

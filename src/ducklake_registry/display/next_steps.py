@@ -6,14 +6,21 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from ducklake_registry.settings import DEFAULT_REGISTRY
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def after_deploy_kind(address: str, context: str, images: Sequence[str], *, is_default: bool) -> Text:
-    """Return how to use an environment that has just been made; `images` are those that the project builds."""
+def after_deploy_kind(
+    address: str, context: str, images: Sequence[str], *, is_default: bool, usual: str = DEFAULT_REGISTRY
+) -> Text:
+    """Return how to use an environment that has just been made; `images` are those that the project builds.
+
+    `usual` is the registry that commands speak to which name none.
+    """
     choice = "" if is_default else f" --context {context}"
-    registry = "" if address == "localhost:5000" else f" --registry {address}"
+    registry = "" if address == usual else f" --registry {address}"
     destroy = "dlr destroy-kind" + ("" if is_default else f" --name {context.removeprefix('kind-')}")
     which = f" --image {images[0]}" if len(images) > 1 else ""
     own = (

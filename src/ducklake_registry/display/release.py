@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 
 
 def release_picture(release: Release) -> Text:
-    """Return where, which images by which digests, and the difference object by object."""
+    """Return where, which images by which digests, what is missing, and the difference object by object."""
     picture = Text()
     picture.append("context ", "bold").append(f"{release.context}\n")
     picture.append("server  ", "bold").append(f"{release.server}, Kubernetes {release.version}\n")
     for each in release.images:
         picture.append("image   ", "bold").append(f"{each.image}:{', '.join(each.tags)}\n        {each.digest}\n")
+    for missing in release.missing:
+        picture.append("missing ", "bold red").append(f"{missing}\n")
     return picture.append("\n").append(changes(release.changes))

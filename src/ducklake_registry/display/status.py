@@ -58,7 +58,7 @@ def _state(word: str, trouble: str | None) -> Text:
 def _workloads(status: Status, everything: bool) -> RenderableType:
     if reason := status.unavailable.get("workloads"):
         return section("Workloads", unknown(reason), ())
-    shown = [each for each in status.workloads if everything or not each.system or each.ready < each.wanted]
+    shown = [each for each in status.workloads if everything or not each.system or not each.whole]
     rows: list[tuple[Cell, ...]] = [
         (each.namespace, each.kind, _name(each), _ready(each), age(each.created, status.seen)) for each in shown
     ]
@@ -68,12 +68,17 @@ def _workloads(status: Status, everything: bool) -> RenderableType:
     if hidden := [each for each in status.workloads if each not in shown]:
         places = ", ".join(dict.fromkeys(each.namespace for each in hidden))
         content.append(Text(f"and {len(hidden)} of Kubernetes' own, all ready, in {places}", "dim"))
-    whole = sum(each.ready >= each.wanted for each in status.workloads)
+    whole = sum(each.whole for each in status.workloads)
     return section("Workloads", _counted(whole, len(status.workloads), "ready"), content)
 
 
 def _ready(each: Workload) -> Text:
-    return (good if each.ready >= each.wanted else bad)(f"{each.ready}/{each.wanted}")
+    said = f"{each.ready}/{each.wanted}"
+    if each.suspended:
+        said = "suspended"
+    elif each.schedule and not each.wanted:  # it has not run yet, or is at it
+        said = "scheduled"
+    return (good if each.whole else bad)(said)
 
 
 def _name(each: Workload | Service) -> Text:

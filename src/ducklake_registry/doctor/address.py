@@ -11,12 +11,12 @@ from ducklake_registry.cluster.kind import DEFAULT_NAME
 from ducklake_registry.cluster.ports import forwards, holder_of
 from ducklake_registry.doctor.finding import Finding, Look, sound
 from ducklake_registry.errors import EngineError, RegistryError
+from ducklake_registry.settings import HOST_PORT
 
 if TYPE_CHECKING:
     from ducklake_registry.doctor.patient import Patient
 
 _SECONDS = 3.0
-_USUAL_PORT = 5000
 AIRTUNES = "AirTunes"
 _AIRPLAY = ("ControlCenter", "ControlCe", "AirPlayXPCHelper")
 _UNKNOWN = "another program"
@@ -93,7 +93,7 @@ def _unmapped(patient: Patient, seen: str) -> Finding:
 
 def _forwarded(patient: Patient) -> str:
     port = patient.endpoint.port
-    return patient.case.dlr("port-forward", port=port if port != _USUAL_PORT else None)
+    return patient.case.dlr("port-forward", port=port if port != HOST_PORT else None)
 
 
 def _other(patient: Patient) -> Finding | None:

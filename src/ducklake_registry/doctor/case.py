@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ducklake_registry.cluster.kind import DEFAULT_NAME
 from ducklake_registry.manifests import RegistrySpec, find, names, registry_objects
+from ducklake_registry.settings import DEFAULT_REGISTRY, HOST_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from ducklake_registry.cluster.kubeconfig import Kubeconfig
     from ducklake_registry.engine import Engine
     from ducklake_registry.registry import RegistryClient
-
-_HOST_PORT = 5000
 
 # By which options each command is told what it is about.
 _CLUSTER = ("context", "namespace", "kubeconfig")
@@ -38,7 +37,7 @@ class Case:
     current context, and that cluster's own registry. `client` makes a client of a registry with the user's
     options.
     `named_kubeconfig` is what was said with `--kubeconfig`. `thorough` allows to put something into the registry
-    and the cluster.
+    and the cluster. `usual` is the registry where neither anybody nor the cluster says which.
     """
 
     kubeconfig: Kubeconfig
@@ -49,6 +48,7 @@ class Case:
     engine: Engine
     named_kubeconfig: str | None = None
     thorough: bool = False
+    usual: str = DEFAULT_REGISTRY
 
     def dlr(self, command: str, **options: object) -> str:
         """Return a command of ours about this case; an option that is True is a flag, None leaves it out."""
@@ -80,7 +80,7 @@ class Case:
         return self.dlr(
             "deploy-kind",
             name=name if name != DEFAULT_NAME else None,
-            host_port=host_port if host_port != _HOST_PORT else None,
+            host_port=host_port if host_port != HOST_PORT else None,
         )
 
     def deploy_registry(self, spec: RegistrySpec) -> str:

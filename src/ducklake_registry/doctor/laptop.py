@@ -11,6 +11,7 @@ from ducklake_registry.cluster import kind
 from ducklake_registry.doctor.finding import Finding, Look, Remedy, Severity, not_applicable, sound
 from ducklake_registry.errors import ClusterError, EngineError
 from ducklake_registry.reports.objects import Node as Reported
+from ducklake_registry.settings import HOST_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +49,7 @@ def kind_cluster(patient: Patient) -> Look:
     if not patient.containers:
         if patient.api_answers:
             return not_applicable("its nodes are in another engine")
-        repair = patient.case.deploy_kind(name, patient.endpoint.port if patient.is_local else 5000)
+        repair = patient.case.deploy_kind(name, patient.endpoint.port if patient.is_local else HOST_PORT)
         means = "there is no environment yet, or it was deleted"
         seen = f"the engine has no kind cluster {name}"
         return sound("", Finding(seen, means, repair, remedy=Remedy.DEPLOY_KIND))

@@ -40,7 +40,6 @@ SECONDS = 5.0
 NODE_PORT = 30500
 _LOG_LINES = 60
 _MOST_NODES = 8
-_USUAL = "localhost:5000"
 
 
 class Patient(Known):
@@ -250,7 +249,7 @@ class Patient(Known):
         """The registry as the user names it, else the address that the cluster's own has here."""
         if self.case.registry:
             return self.case.registry
-        return self._home() or _USUAL
+        return self._home() or self.case.usual
 
     @fact
     def belongs(self) -> bool:

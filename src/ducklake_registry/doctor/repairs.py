@@ -13,6 +13,7 @@ from ducklake_registry.doctor.finding import Remedy
 from ducklake_registry.doctor.patient import NODE_PORT, SECONDS
 from ducklake_registry.errors import ClusterError
 from ducklake_registry.manifests import names
+from ducklake_registry.settings import HOST_PORT
 from ducklake_registry.step import Step
 from ducklake_registry.waiting import NotYet, wait_for
 from ducklake_registry.workflows.deploy_kind import DeployKind
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from ducklake_registry.doctor.patient import Patient
     from ducklake_registry.step import Report
     from ducklake_registry.waiting import Deadline
-
-_USUAL_PORT = 5000
 
 
 def remedies(checkup: Checkup) -> list[Remedy]:
@@ -67,7 +66,7 @@ def _environment(patient: Patient, deadline: Deadline) -> DeployKind:
     """Return what `dlr deploy-kind` would make of the cluster, with what was chosen for it kept."""
     case, name = patient.case, patient.context.removeprefix("kind-")
     port = patient.mapped if patient.containers else None
-    spec = KindSpec(name, port or (patient.endpoint.port if patient.is_local else _USUAL_PORT), NODE_PORT)
+    spec = KindSpec(name, port or (patient.endpoint.port if patient.is_local else HOST_PORT), NODE_PORT)
     return DeployKind(spec, patient.spec, case.engine, case.kubeconfig, deadline)
 
 

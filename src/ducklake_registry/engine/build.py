@@ -23,6 +23,12 @@ _EVIDENCE = 20
 _OTHER_PLATFORM = "this engine's own builder builds for its own platform only: --builder buildx"
 _STEP = re.compile(r"(?:Step|STEP) (?P<number>\d+/\d+) ?: (?P<command>.*)")  # Docker's way, and Podman's
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_HINTS = {
+    "FROM": "that is an image which the engine cannot get: see what `docker pull` says of it",
+    "COPY": "its source is looked for in the folder that is built; .dockerignore may leave it out",
+    "ADD": "its source is looked for in the folder that is built; .dockerignore may leave it out",
+    "RUN": "its output is above; --no-cache runs every step anew",
+}
 _BOOKKEEPING = (" --->", "--> ", "Removing intermediate container")
 
 
@@ -103,7 +109,7 @@ class _Output:
         self._on_line = on_line
         self._rest = ""
         self._step: deque[str] = deque(maxlen=_EVIDENCE)
-        self._title = ""
+        self._title = self._command = ""
         self.error = ""
 
     def take(self, event: Mapping[str, Any]) -> None:
@@ -120,12 +126,13 @@ class _Output:
         if "does not match the specified platform" in self.error:
             return BuildFailed(f"the build failed: {self.error.strip()}", _OTHER_PLATFORM)
         where = f" at {self._title}" if self._title else ""
-        hint = "its output is above; --no-cache runs every step anew" if self._step else None
+        hint = _HINTS.get(self._command.partition(" ")[0].upper(), "mend it in the Dockerfile")
         return BuildFailed(f"the build failed{where}: {self.error.strip()}", hint, tuple(self._step))
 
     def _told(self, line: str) -> None:
         if step := _STEP.fullmatch(line):
-            self._title = f"step {step['number']} ({step['command']})"
+            self._command = step["command"]
+            self._title = f"step {step['number']} ({self._command})"
             self._step.clear()
         elif (said := _COLOURS.sub("", line)).strip() and not said.startswith(_BOOKKEEPING):
             self._step.append(said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ _CHECK_SECONDS = 30.0
 _LONGEST_BUILD = 86400.0
 _BUILD = ("docker", "buildx", "build", "--progress=plain")
 _EVIDENCE = 20
+_NO_ATTESTATIONS = "BUILDX_NO_DEFAULT_ATTESTATIONS"
 _OTHER_BUILDER = "make a builder that can: docker buildx create --use --driver-opt network=host"
 """On the host's network, or its `localhost` would be another than the user's."""
 
@@ -84,8 +86,10 @@ class PushFailed(EngineError):
 
 
 def _run(argv: list[str], on_line: Callable[[str], None], variables: Mapping[str, str]) -> None:
+    # When it was built is in what buildx attests by itself: the same built again would be another image each time.
+    plain = {_NO_ATTESTATIONS: os.environ.get(_NO_ATTESTATIONS, "1")}
     try:
-        run(argv, timeout=_LONGEST_BUILD, on_line=on_line, variables=variables)
+        run(argv, timeout=_LONGEST_BUILD, on_line=on_line, variables={**plain, **variables})
     except CommandFailed as error:
         lines = [line.rstrip() for line in error.output.splitlines() if line.strip()]
         said = _said(lines, error.message)

@@ -28,7 +28,9 @@ def translated() -> Iterator[None]:
     except NotFound as error:
         raise NotThere(f"the Docker Engine has no such thing: {error.explanation or error}") from error
     except APIError as error:
-        raise EngineError(f"the Docker Engine refused: {error.explanation or error}") from error
+        said = str(error.explanation or error)
+        hint = "mend it in the Dockerfile" if "dockerfile parse error" in said else None
+        raise EngineError(f"the Docker Engine refused: {said}", hint) from error
     except (DockerException, RequestException, OSError) as error:
         raise EngineError(f"the Docker Engine does not answer: {_cause(error)}", _START_HINT) from error
 

@@ -3,7 +3,7 @@
 from ducklake_registry.manifests.files import Object, data_folder, load, registry_objects
 from ducklake_registry.manifests.patches import RegistrySpec, find, patched
 from ducklake_registry.manifests.quantity import parse_quantity
-from ducklake_registry.manifests.workloads import images, load_workloads, pinned, repository_of, runs
+from ducklake_registry.manifests.workloads import images, load_workloads, pinned, repository_of, runs, secrets
 
 __all__ = [
     "Object",
@@ -19,4 +19,5 @@ __all__ = [
     "registry_objects",
     "repository_of",
     "runs",
+    "secrets",
 ]

@@ -61,6 +61,11 @@ def runs(each: Object, repository: Repository) -> bool:
     return any(repository_of(image) == repository for image in images(each))
 
 
+def secrets(each: Object) -> set[str]:
+    """Return the Secrets without which an object's pods do not start."""
+    return {str(name) for spec in _pod_specs(each) for name in _secrets(spec)}
+
+
 def repository_of(image: Any) -> Repository | None:
     """Return an image's path within its registry; None for what is no name, which Kubernetes will tell."""
     try:
@@ -100,6 +105,22 @@ def _places(each: Object) -> Iterator[tuple[dict[str, Any], str]]:
             source = volume.get("image")
             if isinstance(source, dict) and "reference" in source:
                 yield source, "reference"
+
+
+def _secrets(spec: dict[str, Any]) -> Iterator[Any]:
+    """Yield the Secrets that a pod's variables and volumes come from, but for those that may be missing."""
+    containers = [one for kind in _CONTAINERS for one in _dictionaries(spec.get(kind))]
+    variables = [one.get("valueFrom") for each in containers for one in _dictionaries(each.get("env"))]
+    sources = [one.get("secretKeyRef") for one in _dictionaries(variables)]
+    sources += [one.get("secretRef") for each in containers for one in _dictionaries(each.get("envFrom"))]
+    volumes = _dictionaries(spec.get("volumes"))
+    projected = [one.get("projected", {}).get("sources") for one in volumes]
+    sources += [
+        one.get("secret") for one in (*volumes, *(one for each in projected for one in _dictionaries(each)))
+    ]
+    for source in _dictionaries(sources):
+        if not source.get("optional") and (name := source.get("name") or source.get("secretName")):
+            yield name
 
 
 def _pod_specs(each: Object) -> Iterator[dict[str, Any]]:

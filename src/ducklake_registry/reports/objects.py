@@ -44,6 +44,7 @@ class Node:
 class Workload:
     """A workload; `ready` of `wanted` pods are of its newest template and available, of a Job have ended well.
 
+    Of a CronJob, which has a `schedule`, it is the last run. A pod that nothing else has made is one of its own.
     `system` is whether it belongs to Kubernetes itself, `registry` whether it is the registry.
     """
 
@@ -56,12 +57,14 @@ class Workload:
     created: datetime
     system: bool
     registry: bool
+    schedule: str | None = None
+    suspended: bool = False
 
     @classmethod
     def of(cls, kind: str, workload: Object) -> Workload:
-        """Read a Deployment, a StatefulSet, a DaemonSet or a Job."""
-        now = progress(workload, kind)
-        image = workload["spec"]["template"]["spec"]["containers"][0]["image"]
+        """Read a Deployment, a StatefulSet, a DaemonSet, a Job, a CronJob or a Pod."""
+        now, spec = progress(workload, kind), workload["spec"]
+        image = _pod_of(spec)["containers"][0]["image"]
         namespace = workload["metadata"]["namespace"]
         return cls(
             namespace,
@@ -73,7 +76,21 @@ class Workload:
             created(workload),
             is_system(namespace),
             is_registry(workload),
+            spec.get("schedule"),
+            bool(spec.get("suspend")),
         )
+
+    @property
+    def whole(self) -> bool:
+        """Whether all is there that is wanted now."""
+        return self.suspended or self.ready >= self.wanted
+
+
+def _pod_of(spec: Object) -> Object:
+    """Return the specification of the pods that a workload makes, or is."""
+    spec = spec.get("jobTemplate", {}).get("spec", spec)
+    template: Object = spec.get("template", {}).get("spec", spec)
+    return template
 
 
 @dataclass(frozen=True, slots=True)

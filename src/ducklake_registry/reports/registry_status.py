@@ -17,6 +17,7 @@ from ducklake_registry.reports.asking import Asked, Questions, asking
 from ducklake_registry.reports.objects import Claim, Pod, Service, Workload, now
 from ducklake_registry.reports.verdict import first_broken
 from ducklake_registry.reports.volume import Disk, disk, stored
+from ducklake_registry.settings import DEFAULT_REGISTRY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 _API_TIMEOUT = 5.0
 _TRIES = 3
 """An answer's time is the best of so many: the first also has the connecting, all have our own work beside."""
-
-_DEFAULT = "localhost:5000"
-"""Where the registry is if neither anybody nor the cluster says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +149,7 @@ def look(cluster: Cluster, namespace: str, registry: str | None = None) -> Regis
         connected = questions.ask("cluster", lambda: _connected(cluster))
         context, at = connected.known(), _Registry(cluster, namespace, connected)
         where = questions.ask("published", at.published)
-        address = registry or where.known() or _DEFAULT
+        address = registry or where.known() or DEFAULT_REGISTRY
         with RegistryClient(address, timeout=_API_TIMEOUT, retry=Retry(attempts=1)) as client:
             status = _seen(questions, at, client)
         status = replace(status, context=context, registry=address, published=where.known())

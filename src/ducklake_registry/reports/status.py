@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 RECENT = timedelta(hours=1)
 """How far back warnings are shown; the cluster itself keeps them about as long."""
 
-_WORKLOADS = (kinds.DEPLOYMENT, kinds.STATEFUL_SET, kinds.DAEMON_SET, kinds.JOB)
+_WORKLOADS = (kinds.DEPLOYMENT, kinds.STATEFUL_SET, kinds.DAEMON_SET, kinds.JOB, kinds.CRON_JOB, kinds.POD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def look(cluster: Cluster) -> Status:
 
 
 def _workloads(cluster: Cluster, kind: Kind) -> list[Workload]:
-    """Return the workloads of a kind; those that another makes (a CronJob's Jobs) are that one's."""
+    """Return the workloads of a kind; those that another makes (a CronJob's Jobs, their pods) are that one's."""
     found = cluster.objects(kind)
     return [Workload.of(kind.name, each) for each in found if "ownerReferences" not in each["metadata"]]
 

@@ -11,7 +11,7 @@ from ducklake_registry.git import Checkout
 from ducklake_registry.oci import Manifest
 from ducklake_registry.reference import Digest, Reference, Repository, Tag
 from ducklake_registry.step import Step, silent
-from ducklake_registry.workflows.engine_and_registry import is_image, login_of, persistently, reach
+from ducklake_registry.workflows.engine_and_registry import digest_at, is_image, login_of, persistently, reach
 from ducklake_registry.workflows.image_names import oci_labels
 
 if TYPE_CHECKING:
@@ -169,9 +169,10 @@ class PushImage:
     def _ensure(self, image_id: str, report: Report) -> str:
         found = self._present(image_id)
         wanted = found or self._pushed(report)
-        tagged = [tag for tag in self.names.tags if self._digest_at(tag) != wanted.digest]
+        client, repository = self.client, self.names.repository
+        tagged = [tag for tag in self.names.tags if digest_at(client, repository, tag) != wanted.digest]
         for tag in tagged:
-            self.client.put_manifest(self.names.repository, tag, wanted)
+            client.put_manifest(repository, tag, wanted)
         if found is None:
             return "pushed"
         return f"there already, tagged {', '.join(tagged)}" if tagged else "unchanged"
@@ -191,12 +192,6 @@ class PushImage:
         """Push under the first tag; the registry must then have what the engine says."""
         said = push(self.engine, self.targets[0], login_of(self.client), report)
         return self.client.manifest(self.names.repository, said)
-
-    def _digest_at(self, tag: Tag) -> Digest | None:
-        try:
-            return self.client.head_manifest(self.names.repository, tag).digest
-        except NotFound:
-            return None
 
     def _digests(self, image_id: str) -> list[Digest]:
         target = self.targets[0]

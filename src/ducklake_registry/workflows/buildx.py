@@ -9,7 +9,7 @@ from ducklake_registry.engine import check_buildx, load_with_buildx, names_kept,
 from ducklake_registry.errors import DigestMismatch
 from ducklake_registry.step import Step, silent
 from ducklake_registry.workflows.build_and_push import BuiltImage, PushedImage, local_image
-from ducklake_registry.workflows.engine_and_registry import login_of, persistently, reach
+from ducklake_registry.workflows.engine_and_registry import digest_at, login_of, persistently, reach
 
 if TYPE_CHECKING:
     from ducklake_registry.engine import Engine
@@ -88,16 +88,22 @@ class BuildxPush:
     def build(self, report: Report) -> str:
         """Build and push; the registry must then have what buildx says, by every tag."""
         with names_kept(self.engine, [str(each) for each in self.targets]):
-            said = persistently(self._pushed, self.client, self.patience, report)
-        for target, tag in zip(self.targets, self.names.tags, strict=True):
-            found = self.client.head_manifest(self.names.repository, tag).digest
-            if found != said:
-                raise DigestMismatch(f"{target} is {found} in the registry, but buildx pushed {said}")
-        return "pushed"
+            return persistently(self._ensure, self.client, self.patience, report)
 
     def result(self) -> PushedImage:
         """Ask the registry what it has now."""
         return PushedImage.of(self.targets, self.client.manifest(self.names.repository, self.names.tags[0]))
+
+    def _ensure(self) -> str:
+        before = self._digests()
+        said = self._pushed()
+        for target, found in zip(self.targets, self._digests(), strict=True):
+            if found != said:
+                raise DigestMismatch(f"{target} is {found} in the registry, but buildx pushed {said}")
+        return "unchanged" if set(before) == {said} else "pushed"
+
+    def _digests(self) -> list[Digest | None]:
+        return [digest_at(self.client, self.names.repository, tag) for tag in self.names.tags]
 
     def _pushed(self) -> Digest:
         source, labels = self.source, self.source.labels_for(self.names.tags[0])

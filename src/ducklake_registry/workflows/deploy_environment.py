@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from ducklake_registry.cluster.apply import Change, apply_all, placed, preview
+from ducklake_registry.cluster.apply import Change, apply_all, label, placed, preview
 from ducklake_registry.cluster.client import kind_of
+from ducklake_registry.cluster.kinds import SECRET
 from ducklake_registry.cluster.rollout import FOLLOWED, Workload, follow
-from ducklake_registry.errors import NotFound
-from ducklake_registry.manifests import images, load_workloads, pinned, repository_of
+from ducklake_registry.errors import AccessDenied, NotFound
+from ducklake_registry.manifests import images, load_workloads, pinned, repository_of, secrets
 from ducklake_registry.reference import Reference
 from ducklake_registry.step import Step
 from ducklake_registry.waiting import Deadline
@@ -98,7 +100,7 @@ class DeployEnvironment:
 
     def check(self, _report: Report) -> str:
         """See that the manifests can be read."""
-        found = [each for path in self.environment.manifests for each in load_workloads(path)]
+        found = self._all()
         images = ", ".join(each.image for each in self.environment.builds)
         return f"{len(found)} objects" + (f", images {images}" if images else "")
 
@@ -109,9 +111,26 @@ class DeployEnvironment:
     def images_from_elsewhere(self) -> list[str]:
         """Return the images that the manifests name and the environment does not build."""
         mine = {None, *(each.image for each in self.environment.builds)}  # None: no name, as Kubernetes will tell
-        objects = [each for path in self.environment.manifests for each in load_workloads(path)]
-        found = dict.fromkeys(image for each in objects for image in images(each))
+        found = dict.fromkeys(image for each in self._all() for image in images(each))
         return [image for image in found if repository_of(image) not in mine]
+
+    def missing_secrets(self) -> list[str]:
+        """Return the Secrets that pods want and that are neither among the manifests nor on the cluster.
+
+        Somebody else may bring them before the pods start; where nobody may ask for Secrets, none is missing.
+        """
+        made = {(each["kind"], each["metadata"]["name"]) for each in self._all()}
+        wanted = {name: each for each in self._all() for name in secrets(each) if (SECRET.name, name) not in made}
+        found = []
+        for name, each in sorted(wanted.items()):
+            namespace = placed(self.cluster, each)["metadata"]["namespace"]
+            with contextlib.suppress(AccessDenied):
+                if self.cluster.get(SECRET, name, namespace) is None:
+                    found.append(f"Secret {name} in {namespace}, for {label(each)}")
+        return found
+
+    def _all(self) -> list[Object]:
+        return [each for path in self.environment.manifests for each in load_workloads(path)]
 
     def objects(self, path: Path) -> list[Object]:
         """Return the objects of a manifest as they will be applied."""

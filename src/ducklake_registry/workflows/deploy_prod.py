@@ -44,7 +44,10 @@ class KnownImage:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What goes to production: where, which images by which digests, and what each object becomes."""
+    """What goes to production: where, which images by which digests, and what each object becomes.
+
+    `missing` names what pods wait for, and nobody has made yet.
+    """
 
     context: str
     server: str
@@ -52,6 +55,7 @@ class Release:
     registry: str
     images: tuple[PushedImage, ...]
     changes: tuple[Change, ...]
+    missing: tuple[str, ...] = ()
 
     @property
     def changing(self) -> bool:
@@ -84,9 +88,9 @@ class DeployProd:
         found = tuple(self._found(each.image).result() for each in self.environment.builds)
         report(f"asking the cluster of context {context}")
         version = self.cluster.version()
-        changes = tuple(self._deployment(found).preview())
-        registry = self.client.endpoint.name
-        return Release(context, self.cluster.server, version, registry, found, changes)
+        deployment, registry = self._deployment(found), self.client.endpoint.name
+        changes, missing = tuple(deployment.preview()), tuple(deployment.missing_secrets())
+        return Release(context, self.cluster.server, version, registry, found, changes, missing)
 
     def steps(self, release: Release) -> list[Step]:
         """Return what is to be done to deploy just that."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ducklake_registry.engine import ConnectionBroken
-from ducklake_registry.errors import RegistryUnreachable, Unauthorized
+from ducklake_registry.errors import NotFound, RegistryUnreachable, Unauthorized
 from ducklake_registry.oci import Manifest
 from ducklake_registry.waiting import Deadline, NotYet, wait_for
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from ducklake_registry.engine import Login
     from ducklake_registry.oci import Index
+    from ducklake_registry.reference import Digest, Repository, Tag
     from ducklake_registry.registry import RegistryClient
     from ducklake_registry.step import Report
 
@@ -71,6 +72,14 @@ def is_image(manifest: Manifest | Index, image_id: str) -> bool:
     An engine's id of an image is the digest of its config; with containerd's image store, of its manifest.
     """
     return manifest.digest == image_id or (isinstance(manifest, Manifest) and manifest.config.digest == image_id)
+
+
+def digest_at(client: RegistryClient, repository: Repository, tag: Tag) -> Digest | None:
+    """Return the digest that a tag of the registry has; None where there is no such tag."""
+    try:
+        return client.head_manifest(repository, tag).digest
+    except NotFound:
+        return None
 
 
 def _answer(client: RegistryClient) -> str | NotYet:
