@@ -19,7 +19,7 @@ from ducklake_registry.registry import RegistryClient
 from tests.e2e.conftest import Environment, eventually, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.cluster
 
