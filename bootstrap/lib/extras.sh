@@ -14,6 +14,7 @@ see_to_extras() {
   want 'zsh' "$(advice zsh)" see_to_command zsh zsh
   want 'fish' "$(advice fish)" see_to_command fish fish
   want 'podman' "$(advice podman)" see_to_command podman podman
+  want 'libfaketime' "$(advice libfaketime)" see_to_faketime
   want 'kubectl' "$(advice kubectl kubernetes-client)" see_to_kubectl
   want 'docker-registry 2.8' "Debian's package has it" see_to_docker_registry
   if engine_answers; then see_to_test_images; fi
@@ -39,6 +40,11 @@ see_to_command() { # COMMAND PACKAGE
 see_to_browser() {
   has chromium || has chromium-browser || has google-chrome || has google-chrome-stable ||
     { may_install && packages chromium; }
+}
+
+# A library that other programs are started with; only where it is a file of Linux's.
+see_to_faketime() {
+  compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' > /dev/null || { may_install && packages libfaketime; }
 }
 
 see_to_kubectl() {

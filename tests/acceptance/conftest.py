@@ -18,35 +18,19 @@ from ducklake_registry.registry import Credentials, RegistryClient
 from ducklake_registry.step import silent
 from ducklake_registry.waiting import Deadline
 from tests.acceptance.proxy import behind
-from tests.registry import programs
-from tests.registry.conftest import folder, plain, release, with_password
-from tests.registry.faults import Faulty, faulty_server
+from tests.registry.conftest import folder, newest, plain, proxy, release, with_password
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from ducklake_registry.acceptance.results import Acceptance
     from tests.acceptance.proxy import Fault
+    from tests.registry.faults import Faulty
     from tests.registry.programs import RunningRegistry
 
     Try = Callable[..., Acceptance]
 
-__all__ = ["folder", "plain", "release", "with_password"]
-
-
-@pytest.fixture(scope="module")
-def newest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRegistry]:
-    """The release that can do most, to be broken; what faults leave behind in it is of no interest."""
-    if programs.find_program("3.1") is None:
-        pytest.skip("no program of distribution 3.1 here")
-    with programs.running("3.1", tmp_path_factory.mktemp("newest")) as registry:
-        yield registry
-
-
-@pytest.fixture
-def proxy() -> Iterator[Faulty]:
-    with faulty_server() as server:
-        yield server
+__all__ = ["folder", "newest", "plain", "proxy", "release", "with_password"]
 
 
 class NoEngine(Engine):

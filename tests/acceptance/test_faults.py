@@ -245,7 +245,7 @@ def faults() -> list[tuple[str, str, Fault, str]]:
 
 def _still_listed(reply: Reply) -> bytes:
     document: dict[str, Any] = json.loads(reply.body) if reply.status == 200 else {}
-    return json.dumps({"tags": [*(document.get("tags") or []), f"{RUN}-3"]}).encode()
+    return json.dumps({"tags": [*(document.get("tags") or []), f"{RUN}-deleted"]}).encode()
 
 
 @pytest.mark.parametrize(("check", "wrong"), [(check, wrong) for check, wrong, _, _ in faults()])

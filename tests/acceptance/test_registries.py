@@ -14,7 +14,7 @@ from ducklake_registry.acceptance import runner
 from ducklake_registry.acceptance.baseline import Baseline
 from ducklake_registry.acceptance.check import Category, Check, CheckFailed, Evidence
 from ducklake_registry.acceptance.checks import CHECKS
-from ducklake_registry.acceptance.context import Context, Limits, working_with
+from ducklake_registry.acceptance.context import IMAGES, Context, Limits, working_with
 from ducklake_registry.acceptance.performance import _BLOB
 from ducklake_registry.acceptance.results import Verdict
 from ducklake_registry.registry import Credentials, RegistryClient, tls_context
@@ -136,7 +136,7 @@ class TestNothingStays:
         filed: list[str] = []
 
         def break_off(context: Context) -> Evidence:
-            context.push_new(context.repository("images"), "half done", context.tag())
+            context.push_new(IMAGES, "half done", context.tag("half"))
             filed.extend(links(plain))
             raise error
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from tests.acceptance.conftest import Try
     from tests.acceptance.proxy import Fault
+    from tests.registry.certificates import KeyPair
     from tests.registry.faults import Faulty, Request
     from tests.registry.programs import RunningRegistry
 
@@ -70,19 +71,32 @@ def test_logins_that_go_wrong(
     assert words in result.evidence
 
 
-CERTIFICATES = [
-    ("health/tls", "DNS:localhost", -1, "certificate has expired", "have it renewed"),
-    ("health/tls", "DNS:elsewhere.test", 2, "not valid for 'localhost'", "a name that the certificate has"),
+def expired(folder: Path, by: KeyPair) -> KeyPair:
+    return certificates.dated(folder, by, "server", "20200101000000Z", "20200201000000Z")
+
+
+def of_another(folder: Path, by: KeyPair) -> KeyPair:
+    return certificates.signed(folder, by, "server", "DNS:elsewhere.test")
+
+
+CERTIFICATES: list[tuple[str, Callable[[Path, KeyPair], KeyPair], str, str]] = [
+    ("health/tls", expired, "certificate has expired", "have it renewed"),
+    ("health/tls", of_another, "not valid for 'localhost'", "a name that the certificate has"),
 ]
 
 
-@pytest.mark.parametrize(("check", "names", "days", "words", "hint"), CERTIFICATES, ids=["expired", "another's"])
+@pytest.mark.parametrize(("check", "make", "words", "hint"), CERTIFICATES, ids=["expired", "another's"])
 def test_certificates_that_do_not_hold(
-    tmp_path: Path, nowhere: Surroundings, check: str, names: str, days: int, words: str, hint: str
+    tmp_path: Path,
+    nowhere: Surroundings,
+    check: str,
+    make: Callable[[Path, KeyPair], KeyPair],
+    words: str,
+    hint: str,
 ) -> None:
     """All checks are made, as a person would; those after it must not hide what is wrong."""
     by = certificates.authority(tmp_path)
-    pair = certificates.signed(tmp_path, by, "server", names, days)
+    pair = make(tmp_path, by)
     tls = {"certificate": str(pair.certificate), "key": str(pair.key)}
     with programs.running("3.1", tmp_path, tls=tls, ca_file=by.certificate) as registry:
         client = registry.client(verify=tls_context(ca_file=by.certificate))
@@ -97,14 +111,14 @@ def test_certificates_that_do_not_hold(
 
 
 def takes_and_forgets(request: Request, go_on: Callable[[], Reply]) -> Reply:
-    if request.method == "PUT" and request.path.endswith(f"/manifests/{RUN}-2"):
+    if request.method == "PUT" and request.path.endswith(f"/manifests/{RUN}-from-engine"):
         return status(201, docker_content_digest=Digest.of(request.body))
     return go_on()
 
 
 ENGINES: list[tuple[str, Fault, str]] = [
     ("images/engine", on("GET", "/blobs/", flipped), "cannot pull .*(verification failed|digest)"),
-    ("images/engine", instead("PUT", f"/manifests/{RUN}-2$", BROKEN), "cannot push"),
+    ("images/engine", instead("PUT", f"/manifests/{RUN}-from-engine$", BROKEN), "cannot push"),
     ("images/engine", takes_and_forgets, "not found: "),
 ]
 
@@ -136,7 +150,7 @@ def test_what_the_engine_cannot_do(
     assert found.results[0].verdict is Verdict.FAILED, found.results[0]
     assert re.search(words, found.results[0].evidence), found.results[0].evidence
     assert found.left_behind == ()
-    assert docker.tags_of(f"{proxy.host}/dlr-acceptance/engine") == []
+    assert docker.tags_of(f"{proxy.host}/dlr-acceptance/images") == []
 
 
 BROKEN_CHECKS = {check for check, *_ in (*LOGINS, *CERTIFICATES, *ENGINES)}

@@ -15,21 +15,17 @@ from ducklake_registry.doctor.runner import examine
 from ducklake_registry.engine import Engine
 from ducklake_registry.errors import EngineError
 from ducklake_registry.registry import RegistryClient, Retry
-from tests.registry import programs
-from tests.registry.conftest import authority, folder, frozen, plain, release, with_password
-from tests.registry.faults import faulty_server
+from tests.registry.conftest import authority, folder, frozen, newest, plain, proxy, release, with_password
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from ducklake_registry.doctor.finding import Checkup, Finding
-    from tests.registry.faults import Faulty
-    from tests.registry.programs import RunningRegistry
 
     Doctor = Callable[..., "Seen"]
 
-__all__ = ["authority", "folder", "frozen", "plain", "release", "with_password"]
+__all__ = ["authority", "folder", "frozen", "newest", "plain", "proxy", "release", "with_password"]
 
 
 class NoEngine(Engine):
@@ -74,17 +70,3 @@ def doctor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Doctor:
             patient.client.close()
 
     return look
-
-
-@pytest.fixture(scope="module")
-def newest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRegistry]:
-    if programs.find_program("3.1") is None:
-        pytest.skip("no program of distribution 3.1 here")
-    with programs.running("3.1", tmp_path_factory.mktemp("newest")) as registry:
-        yield registry
-
-
-@pytest.fixture
-def proxy() -> Iterator[Faulty]:
-    with faulty_server() as server:
-        yield server

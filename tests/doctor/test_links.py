@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import shlex
+import socket
 import subprocess
 import sys
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +29,7 @@ from ducklake_registry.doctor.settings import allowed
 from ducklake_registry.engine import Node
 from ducklake_registry.errors import AccessDenied, ClusterError, DlrError, EngineError, UsageError
 from ducklake_registry.manifests import RegistrySpec, find, registry_objects
-from ducklake_registry.registry import RegistryClient
+from ducklake_registry.registry import RegistryClient, Retry
 from tests.doctor.conftest import NoEngine
 from tests.unit.test_diagnosis import RUNNING, UNSCHEDULABLE, pod, waiting
 
@@ -38,6 +42,9 @@ READY = {"type": "Ready", "status": "True"}
 class Unused(NoEngine):
     """An engine none of whose containers has the port, and that has no image."""
 
+    def version(self) -> str:
+        return "28.0.0"
+
     def holder_of(self, port: int) -> None:
         """Know of none."""
         del port
@@ -48,7 +55,8 @@ class Unused(NoEngine):
 
 def patient(registry: str = "localhost:5000", **facts: Any) -> Patient:
     """Return a patient some of whose facts are known already."""
-    case = Case(Kubeconfig((Path("/nowhere"),)), None, "storage", registry, RegistryClient, Unused())
+    impatient = partial(RegistryClient, timeout=0.5, retry=Retry(attempts=1))
+    case = Case(Kubeconfig((Path("/nowhere"),)), None, "storage", registry, impatient, Unused())
     made = Patient(case)
     for name, value in ({"context": CONTEXT, "belongs": True, "containers": [CONTAINER]} | facts).items():
         made.answers[name] = Future()
@@ -87,6 +95,15 @@ class TestPods:
         assert found.severity is Severity.WARNING
         assert "started again" in found.seen
 
+    def test_out_of_memory_for_the_first_time(self) -> None:
+        """It has not been started again yet, and has more than usual already."""
+        ended = {"name": "registry", "state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}
+        roomy = copy.deepcopy(deployed())
+        roomy["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["memory"] = "3Gi"
+        found = only(pods.pod(patient(deployment=roomy, pods=[with_image(pod(ended))], log=[])))
+        assert "killed for want of memory" in found.seen
+        assert found.repair == "dlr deploy-registry --memory 6144Mi"
+
     def test_no_node_takes_it(self) -> None:
         unplaced = with_image(pod()) | {"status": {"phase": "Pending", "conditions": [UNSCHEDULABLE]}}
         found = only(pods.pod(patient(deployment=deployed(), pods=[unplaced])))
@@ -97,6 +114,16 @@ class TestPods:
         refused = {"type": "ReplicaFailure", "status": "True", "message": 'pods "x" is forbidden: exceeded quota'}
         found = only(pods.pod(patient(deployment=deployed(conditions=[refused]), pods=[])))
         assert "exceeded quota" in found.seen
+
+    def test_a_quota_that_is_used_up(self) -> None:
+        used = "used: limits.memory=512Mi,pods=3, limited: limits.memory=600Mi,pods=3"
+        message = f'pods "x" is forbidden: exceeded quota: team, requested: limits.memory=512Mi,pods=1, {used}'
+        refused = {"type": "ReplicaFailure", "status": "True", "message": message}
+        found = only(pods.pod(patient(deployment=deployed(conditions=[refused]), pods=[])))
+        patch, _, restart = found.repair.partition(" && ")
+        *_, change = shlex.split(patch)
+        assert json.loads(change) == {"spec": {"hard": {"limits.memory": "1073741824", "pods": "4"}}}
+        assert "rollout restart deployment/docker-registry" in restart
 
     def test_an_image_that_only_the_engine_has(self) -> None:
         lacking = with_image(pod(waiting("ImagePullBackOff", "no such image")), "registry:in-the-engine")
@@ -364,9 +391,19 @@ def test_a_fact_is_asked_once_and_its_error_kept(monkeypatch: pytest.MonkeyPatch
         asked.append(engine)
         raise EngineError("away")
 
-    monkeypatch.setattr(NoEngine, "version", version)
+    monkeypatch.setattr(Unused, "version", version)
     made = patient()
     for _ in range(2):
         with pytest.raises(EngineError):
             _ = made.engine_version
     assert asked == [made.case.engine]
+
+
+def test_the_engine_is_asked_only_once_it_has_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before that its library may be half loaded: two threads at it have ended in a traceback."""
+    monkeypatch.setattr(Unused, "version", NoEngine.version)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        made = patient(f"localhost:{server.getsockname()[1]}")
+        with pytest.raises(EngineError):
+            _ = made.engine
+        assert address.host_port(made).findings == (), "whose port it is cannot be asked"

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -75,6 +76,17 @@ class Environment:
             "kubectl", f"--kubeconfig={self.kubeconfig}", f"--context={self.context}", *words, timeout=timeout
         )
 
+    def kubectl_in_time(self, *words: str, seconds: float = 60) -> str:
+        """Run kubectl until it succeeds: not every part of a cluster knows at once what was changed."""
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                return self.kubectl(*words)
+            except AssertionError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.5)
+
     def nodes(self) -> list[str]:
         """Return the containers that are the cluster's nodes."""
         label = f"label=io.x-k8s.kind.cluster={self.name}"
@@ -91,6 +103,14 @@ def run(*argv: str, timeout: float = 120) -> str:
     done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, check=False)
     assert done.returncode == 0, f"{' '.join(argv)}: {done.stdout}{done.stderr}"
     return done.stdout
+
+
+def eventually(what: Callable[[], bool], seconds: float = 90) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.5)
 
 
 def free_port() -> int:

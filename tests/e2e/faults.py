@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -34,11 +35,13 @@ class Fault:
 
 
 @contextlib.contextmanager
-def patched(environment: Environment, what: str, change: str, back: str) -> Iterator[None]:
+def patched(environment: Environment, what: str, change: str, back: str, *, there: bool = True) -> Iterator[None]:
+    """Change an object while a block lasts; `there` is whether the registry answers all the same."""
     words = ("--namespace", "storage", "patch", what, "--type", "json", "--patch")
     environment.kubectl(*words, change)
     try:
         settle(environment)
+        wait_for_answers(environment, there=there)
         yield
     finally:
         environment.kubectl(*words, back)
@@ -50,9 +53,10 @@ def settle(environment: Environment) -> None:
 
 
 def repair(environment: Environment) -> None:
-    """It takes the fields over again, and waits until the registry answers."""
-    done = environment.run_dlr("deploy-kind")
+    """Let it take the fields over again, and wait until the registry answers."""
+    done = environment.run_dlr("deploy-registry")
     assert done.returncode == 0, done.stderr
+    wait_for_answers(environment)
 
 
 def read_only(environment: Environment) -> AbstractContextManager[None]:
@@ -80,8 +84,7 @@ def in_memory_and_full(environment: Environment) -> Iterator[None]:
 def service_of_nobody(environment: Environment) -> Iterator[None]:
     change = '[{"op": "replace", "path": "/spec/selector/app", "value": "nobody"}]'
     back = change.replace("nobody", "docker-registry")
-    with patched(environment, "service/docker-registry-nodeport", change, back):
-        wait_until_unreachable(environment)
+    with patched(environment, "service/docker-registry-nodeport", change, back, there=False):
         yield
 
 
@@ -113,10 +116,6 @@ def worker(environment: Environment) -> str:
     return next(each for each in environment.nodes() if "worker" in each)
 
 
-def wait_until_unreachable(environment: Environment) -> None:
-    wait_for_answers(environment, there=False)
-
-
 def wait_for_answers(environment: Environment, *, there: bool = True) -> None:
     """The nodes' proxies follow a change of a service or a pod a moment later, and all at their own time."""
     end, as_wanted = time.monotonic() + 60, 0
@@ -130,6 +129,8 @@ def answers(environment: Environment) -> bool:
     try:
         with urllib.request.urlopen(f"http://{environment.registry}/v2/", timeout=5):
             return True
+    except urllib.error.HTTPError:
+        return True  # it wants a login
     except OSError:
         return False
 
@@ -152,6 +153,7 @@ def wanting_a_login(environment: Environment) -> Iterator[None]:
     try:
         environment.kubectl(*restart)
         settle(environment)
+        wait_for_answers(environment)
         yield
     finally:
         environment.kubectl(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import urllib.request
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -82,13 +82,13 @@ def test_the_users_kubeconfig_keeps_what_was_in_it(environment: Environment) -> 
 def test_a_second_run_changes_nothing(environment: Environment) -> None:
     first = environment.run_dlr("deploy-kind")  # other tests may have taken fields over, with kubectl
     assert first.returncode == 0, first.stderr
-    before = _versions(environment)
+    before = _as_they_are_to_be(environment)
     done = environment.run_dlr("deploy-kind")
     assert done.returncode == 0, done.stderr
     outcomes = dict(re.findall(r"^✓ (.*): (\S.*?) \(", done.stderr, re.MULTILINE))
     changing = {key: value for key, value in outcomes.items() if not key.startswith(("Check", "Roll", "Wait"))}
     assert set(changing.values()) == {"unchanged"}, outcomes
-    assert _versions(environment) == before
+    assert _as_they_are_to_be(environment) == before
 
 
 def test_what_was_broken_is_repaired(environment: Environment) -> None:
@@ -131,10 +131,15 @@ def test_a_dry_run_lists_the_steps_and_does_nothing(environment: Environment) ->
     assert "never-made" not in run("kind", "get", "clusters")
 
 
-def _versions(environment: Environment) -> dict[str, str]:
+def _as_they_are_to_be(environment: Environment) -> list[dict[str, Any]]:
+    """The registry's objects without what the cluster goes on to say about them, when it comes to it."""
     kinds = "deployments,services,configmaps,persistentvolumeclaims,pods"
-    found = json.loads(environment.kubectl("get", kinds, "-n", "storage", "-o", "json"))
-    return {each["metadata"]["uid"]: each["metadata"]["resourceVersion"] for each in found["items"]}
+    found = json.loads(environment.kubectl("get", kinds, "-n", "storage", "-o", "json"))["items"]
+    for each in found:
+        each.pop("status", None)
+        for said in ("resourceVersion", "managedFields"):
+            each["metadata"].pop(said, None)
+    return sorted(found, key=lambda each: str(each["metadata"]["uid"]))
 
 
 def _pod(name: str, image: str, node: str) -> dict[str, object]:

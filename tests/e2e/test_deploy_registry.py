@@ -16,6 +16,7 @@ import yaml
 
 from ducklake_registry.manifests import data_folder
 from tests.e2e.conftest import Environment, run
+from tests.e2e.faults import in_registry, wait_for_answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,9 +27,9 @@ pytestmark = pytest.mark.cluster
 USAGE, CLUSTER, ENGINE, TIMEOUT = 2, 3, 5, 6
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def registry_afterwards(environment: Environment) -> Iterator[None]:
-    """The environment is shared: each test leaves a working registry."""
+    """The environment is shared: a test that changes the registry leaves a working one."""
     yield
     done = environment.run_dlr("deploy-registry")
     assert done.returncode == 0, done.stderr
@@ -50,6 +51,7 @@ def outcomes(done: subprocess.CompletedProcess[str]) -> set[str]:
     return {line.split()[0] for line in done.stdout.splitlines() if line[:1].strip()}
 
 
+@pytest.mark.usefixtures("registry_afterwards")
 def test_kubectl_alone_gives_the_same_registry(environment: Environment) -> None:
     gone = environment.run_dlr("clean-registry", "--yes", "--delete-data")
     assert gone.returncode == 0, gone.stderr
@@ -69,17 +71,14 @@ def test_the_namespace_passes_pod_security_restricted(environment: Environment) 
     offender = ["run", "offender", "--image=registry:3.1.2", "-n", "storage", "--privileged"]
     with pytest.raises(AssertionError, match="violates PodSecurity"):
         environment.kubectl(*offender)
-    security = json.loads(
-        environment.kubectl("get", "pods", "-n", "storage", "-l", "app=docker-registry", "-o", "json")
-    )
-    pod = security["items"][0]["metadata"]["name"]
-    process = environment.kubectl("exec", pod, "-n", "storage", "--", "cat", "/proc/1/status")
+    process = in_registry(environment, "cat", "/proc/1/status")
     facts = dict(line.split(":\t", 1) for line in process.splitlines() if ":\t" in line)
     assert facts["Uid"].split()[0] == "1000"
     assert int(facts["CapEff"], 16) == 0
     assert facts["NoNewPrivs"] == "1"
 
 
+@pytest.mark.usefixtures("registry_afterwards")
 def test_options_reach_the_cluster(environment: Environment) -> None:
     done = environment.run_dlr("deploy-registry", "--memory", "256Mi", "--cpu", "50m", "--node-port", "30501")
     assert done.returncode == 0, done.stderr
@@ -87,7 +86,8 @@ def test_options_reach_the_cluster(environment: Environment) -> None:
     resources = pod["spec"]["template"]["spec"]["containers"][0]["resources"]
     assert resources["limits"] == {"memory": "256Mi", "cpu": "50m"}
     assert resources["requests"] == {"memory": "128Mi", "cpu": "50m"}
-    assert run("docker", "exec", environment.nodes()[0], "curl", "-fsS", "http://localhost:30501/v2/") == "{}"
+    asking = ("curl", "-fsS", "--retry", "30", "--retry-delay", "1", "--retry-all-errors")  # as the proxies follow
+    assert run("docker", "exec", environment.nodes()[0], *asking, "http://localhost:30501/v2/") == "{}"
 
 
 def test_another_namespace_is_another_registry(environment: Environment) -> None:
@@ -114,6 +114,7 @@ def test_a_dry_run_shows_the_difference_object_by_object(environment: Environmen
     assert outcomes(environment.run_dlr("deploy-registry", "--dry-run")) == {"keep"}
 
 
+@pytest.mark.usefixtures("registry_afterwards")
 def test_a_changed_configuration_rolls_the_pod(environment: Environment) -> None:
     """What somebody changed by hand is put right, and the pod that ran with it is replaced."""
     config = json.loads(environment.kubectl("get", "cm", "registry-config", "-n", "storage", "-o", "json"))
@@ -132,7 +133,8 @@ def test_an_enlarged_claim_stays_enlarged(environment: Environment) -> None:
     environment.kubectl("patch", "storageclass", "standard", "-p", klass)
     try:
         patch = '{"spec": {"resources": {"requests": {"storage": "20Gi"}}}}'
-        environment.kubectl("patch", "pvc", "registry-storage", "-n", "storage", "-p", patch)
+        # Whether it may grow is decided by what the API server has heard of the class.
+        environment.kubectl_in_time("patch", "pvc", "registry-storage", "-n", "storage", "-p", patch)
         done = environment.run_dlr("deploy-registry")
         assert done.returncode == 0, done.stderr
         size = environment.kubectl(
@@ -146,12 +148,14 @@ def test_an_enlarged_claim_stays_enlarged(environment: Environment) -> None:
     fails(environment.run_dlr("deploy-registry", "--storage-size", "30Gi"), CLUSTER, "standard cannot enlarge")
 
 
+@pytest.mark.usefixtures("registry_afterwards")
 def test_an_image_that_cannot_be_pulled(environment: Environment) -> None:
     done = environment.run_dlr("deploy-registry", "--registry-image", "localhost:1/no/such:image")
     reason = ("docker-registry does not start", "ImagePull", "localhost:1/no/such:image")
     fails(done, CLUSTER, *reason, "--registry-image")
 
 
+@pytest.mark.usefixtures("registry_afterwards")
 def test_a_registry_that_crashes(environment: Environment) -> None:
     done = environment.run_dlr("deploy-registry", "--registry-image", "debian:bookworm-slim", "--timeout", "10s")
     # The image is not in the nodes and cannot be pulled, or it can and has no such program: either way it says so.
@@ -246,8 +250,10 @@ def test_a_node_whose_disk_is_full(environment: Environment) -> None:
         run(*on_node, f"umount {store} {small}")
 
 
+@pytest.mark.usefixtures("registry_afterwards")
 def test_images_stay_unless_they_are_to_go(environment: Environment) -> None:
     name = f"{environment.registry}/kept:v1"
+    wait_for_answers(environment)
     run("docker", "tag", "debian:bookworm-slim", name)
     run("docker", "push", name)
     run("docker", "rmi", name)
@@ -262,6 +268,7 @@ def test_images_stay_unless_they_are_to_go(environment: Environment) -> None:
     run("docker", "rmi", name)
 
 
+@pytest.mark.usefixtures("registry_afterwards")
 @pytest.mark.parametrize(("answers", "claim_stays"), [("y\nn\n", True), ("y\ny\n", False)])
 def test_a_person_is_asked_about_the_images(environment: Environment, answers: str, claim_stays: bool) -> None:
     said = at_a_terminal(environment, "clean-registry", answers=answers)
@@ -272,6 +279,7 @@ def test_a_person_is_asked_about_the_images(environment: Environment, answers: s
         environment.kubectl("get", "pvc", "registry-storage", "-n", "storage")
 
 
+@pytest.mark.usefixtures("registry_afterwards")
 def test_what_others_put_into_the_namespace_stays(environment: Environment) -> None:
     environment.kubectl("create", "configmap", "ours", "-n", "storage", "--from-literal=a=b")
     done = environment.run_dlr("clean-registry", "--yes", "--delete-data")
@@ -303,5 +311,7 @@ def applied(environment: Environment, content: Mapping[str, object], folder: Pat
     path = folder / "object.yaml"
     path.write_text(yaml.safe_dump(dict(content)))
     environment.kubectl("apply", "-f", str(path))
-    yield
-    environment.kubectl("delete", "-f", str(path))
+    try:
+        yield
+    finally:
+        environment.kubectl("delete", "-f", str(path))

@@ -7,29 +7,27 @@ import json
 import os
 import pty
 import shlex
-import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
 from ducklake_registry.manifests import find, registry_objects
 from tests.e2e.conftest import Environment, free_port, run
+from tests.e2e.examining import SECONDS, Checkup, fixed, healthy, looked, typed, until
 from tests.e2e.faults import restart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.cluster
 
 IN_STORAGE = ("--namespace", "storage")
 KUBELET = "/var/lib/kubelet/config.yaml"
-SECONDS = 150.0
 
 OTHER_PROGRAM = """
 import socket, sys, time
@@ -38,61 +36,25 @@ print("listening", flush=True)
 time.sleep(600)
 """
 
+# It answers as macOS's AirPlay Receiver does on port 5000.
+AIRPLAY = """
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
-@dataclass(frozen=True)
-class Checkup:
-    """What `dlr doctor -o json` says."""
+class Receiver(BaseHTTPRequestHandler):
+    def version_string(self):
+        return "AirTunes/760.20.1"
 
-    status: int
-    content: dict[str, Any]
+    def do_GET(self):
+        self.send_response(403)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
-    @property
-    def states(self) -> dict[str, str]:
-        return {each["link"]: each["state"] for each in self.content["links"]}
-
-    def in_state(self, state: str) -> list[str]:
-        return [link for link, each in self.states.items() if each == state]
-
-    def of(self, link: str) -> dict[str, Any]:
-        """Return the first finding about a link."""
-        found: dict[str, Any] = next(each for each in self.content["findings"] if each["link"] == link)
-        return found
-
-
-def looked(environment: Environment, *words: str, **variables: str) -> Checkup:
-    done = environment.run_dlr("doctor", "-o", "json", *words, timeout=400, cwd=None, **variables)
-    assert done.stdout, done.stderr
-    found = Checkup(done.returncode, json.loads(done.stdout))
-    assert found.content["healthy"] is (found.status == 0)
-    return found
-
-
-def until(environment: Environment, link: str, said: str, *words: str, **variables: str) -> Checkup:
-    """Look until a fault shows: the cluster notices some things only after a while."""
-    end = time.monotonic() + SECONDS
-    while True:
-        found = looked(environment, *words, **variables)
-        if any(each["link"] == link and said in each["seen"] for each in found.content["findings"]):
-            return found
-        assert time.monotonic() < end, json.dumps(found.content, indent=1)
-        time.sleep(1)
-
-
-def fixed(environment: Environment, *words: str, **variables: str) -> Checkup:
-    """Let it repair what it can, and look again."""
-    found = looked(environment, "--fix", "--yes", *words, **variables)
-    assert found.status == 0, json.dumps(found.content, indent=1)
-    return found
-
-
-def typed(environment: Environment, repair: str) -> None:
-    """Type the command that a finding proposes, `dlr` being the one under test."""
-    program, *words = shlex.split(repair, comments=True)
-    if program == "dlr":
-        done = environment.run_dlr(*words)
-        assert done.returncode == 0, done.stderr
-    else:
-        run(program, *words)
+server = HTTPServer(("127.0.0.1", int(sys.argv[1])), Receiver)
+print("listening", flush=True)
+server.serve_forever()
+"""
+FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -161,12 +123,15 @@ def test_a_read_only_mode_that_was_left_on(environment: Environment) -> None:
 
 def test_a_configuration_that_differs_is_told_and_left_alone(environment: Environment) -> None:
     configure(environment, lambda text: text.replace("delete:\n    enabled: true", "delete:\n    enabled: false"))
+    restart(environment)
     found = looked(environment, "--fix", "--yes")
     assert found.status == 0, "it works as it is"
     assert found.of("configuration")["severity"] == "warning"
     assert "storage.delete.enabled is false (dlr's: true)" in found.of("configuration")["seen"]
+    assert "deleting is disabled" in found.of("writing")["seen"]
+    assert found.of("writing")["repair"] == found.of("configuration")["repair"]
     typed(environment, found.of("configuration")["repair"])
-    assert looked(environment).content["findings"] == []
+    healthy(environment)
 
 
 def configure(environment: Environment, change: Callable[[str], str]) -> None:
@@ -183,7 +148,30 @@ def test_an_image_of_the_registry_that_nobody_has(environment: Environment) -> N
     assert found.content["broken_at"] == "pod"
     assert "ImagePull" in found.of("pod")["seen"]
     typed(environment, found.of("pod")["repair"])
-    assert looked(environment).status == 0
+    healthy(environment)
+
+
+def test_a_registry_that_is_killed_for_want_of_memory(environment: Environment) -> None:
+    enough = ("deployment/docker-registry", "--limits=memory=4Mi", "--requests=memory=4Mi")
+    environment.kubectl(*IN_STORAGE, "set", "resources", *enough)
+    found = until(environment, "pod", "killed for want of memory")
+    assert found.content["broken_at"] == "pod"
+    assert "its limit of 4Mi is too low" in found.of("pod")["means"]
+    typed(environment, found.of("pod")["repair"])
+    healthy(environment)
+
+
+def test_a_quota_that_has_no_room_for_a_pod(environment: Environment) -> None:
+    environment.kubectl(*IN_STORAGE, "create", "quota", "nothing", "--hard=pods=0,limits.memory=100Mi")
+    try:
+        environment.kubectl(*IN_STORAGE, "delete", "pods", "--selector=app=docker-registry")
+        found = until(environment, "pod", "exceeded quota: nothing")
+        assert found.content["broken_at"] == "pod"
+        assert "no room for the registry's pod" in found.of("pod")["means"]
+        typed(environment, found.of("pod")["repair"])
+        healthy(environment)
+    finally:
+        environment.kubectl(*IN_STORAGE, "delete", "quota", "nothing")
 
 
 def test_ports_and_nodes_that_lead_elsewhere(environment: Environment) -> None:
@@ -284,6 +272,7 @@ def test_a_disk_that_is_nearly_full(environment: Environment) -> None:
         environment.kubectl(
             "--namespace", namespace, "delete", "pods", "--field-selector", "status.phase!=Running"
         )
+    healthy(environment)
 
 
 @contextlib.contextmanager
@@ -309,13 +298,13 @@ def test_a_volume_that_is_full(environment: Environment) -> None:
     run("docker", "exec", node, "mount", "-t", "tmpfs", "-o", "size=300m,mode=0777", "tmpfs", path)
     try:
         restart(environment)
-        assert looked(environment).status == 0
+        healthy(environment)
         run("docker", "exec", node, "dd", "if=/dev/zero", f"of={path}/ballast", "bs=1M", "count=200")
         found = looked(environment)
         assert found.content["broken_at"] == "claim"
         assert "of 300 MiB free" in found.of("claim")["seen"]
         run("docker", "exec", node, "rm", f"{path}/ballast")
-        assert looked(environment).status == 0
+        healthy(environment)
     finally:
         run("docker", "exec", node, "umount", "--lazy", path)
         restart(environment)
@@ -329,7 +318,7 @@ def test_pods_whose_images_cannot_be_pulled(environment: Environment) -> None:
     try:
         for pod, image in wanted.items():
             environment.kubectl("run", pod, f"--image={image}", "--restart=Never", "--image-pull-policy=Always")
-        found = until_all(environment, wanted)
+        found = until(environment, "pull", *(f"/{pod} " for pod in wanted))
         by_pod = {each["seen"].split()[1].rpartition("/")[2]: each for each in found.content["findings"]}
         assert "it has doctor/app:v1" in by_pod["misspelt"]["means"]
         assert f"docker push {name}:v2" in by_pod["misspelt"]["repair"]
@@ -343,17 +332,11 @@ def test_pods_whose_images_cannot_be_pulled(environment: Environment) -> None:
         run("docker", "push", f"{name}:v2")
         environment.kubectl("run", "misspelt", f"--image={name}:v2", "--restart=Never", "--", "--version")
         environment.kubectl("wait", "pod/misspelt", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
-        assert looked(environment).status == 0
+        healthy(environment)
     finally:
         environment.kubectl("delete", "pod", *wanted, "--now", "--ignore-not-found")
         subprocess.run(["docker", "rmi", f"{name}:v1", f"{name}:v2"], capture_output=True, check=False)
         assert environment.run_dlr("delete-image", f"{name}:v1", "--yes").returncode == 0
-
-
-def until_all(environment: Environment, pods: dict[str, str]) -> Checkup:
-    for pod in pods:
-        found = until(environment, "pull", f"/{pod} ")
-    return found
 
 
 def test_proxies_that_swallow_localhost(environment: Environment) -> None:
@@ -383,7 +366,28 @@ def test_another_program_at_the_other_localhost(environment: Environment) -> Non
     finally:
         holder.kill()
         holder.communicate()
-    assert looked(environment).status == 0
+    healthy(environment)
+
+
+@pytest.mark.skipif(FAKETIME is None, reason="libfaketime is not installed")
+def test_a_clock_that_is_wrong(environment: Environment) -> None:
+    """It is dlr that sees another time: the nodes have the kernel's clock, which is the whole machine's.
+
+    Setting the clock is the system's work (`timedatectl`), which is not there in a container: the repair is that
+    dlr sees the right time again.
+    """
+    found = looked(environment, LD_PRELOAD=str(FAKETIME), FAKETIME="+15m")
+    assert found.status == 0, "nothing is broken yet"
+    assert found.of("kubernetes")["seen"].startswith("the clock of the API server is 15m")
+    assert found.of("http")["seen"].startswith("the clock of the registry is 15m")
+    assert "behind this machine's" in found.of("http")["seen"]
+
+    found = looked(environment, LD_PRELOAD=str(FAKETIME), FAKETIME="+3y")
+    assert found.content["broken_at"] == "kubernetes"
+    assert "certificate has expired" in found.of("kubernetes")["seen"]
+    assert "the clock of the engine is 109" in found.of("kubernetes")["means"]
+    assert "timedatectl" in found.of("kubernetes")["repair"]
+    healthy(environment)
 
 
 def test_what_was_never_there(environment: Environment) -> None:
@@ -460,18 +464,37 @@ def test_a_cluster_that_was_made_without_the_registry_in_mind(bare: Environment,
         found = looked(bare, "--fix", "--yes")
     assert found.states["wiring"] == found.states["pod"] == "sound"
 
-    forwarding = bare.start_dlr(*shlex.split(found.of("host port")["repair"])[1:])
+    assert forwarded(bare, found.of("host port")["repair"]).status == 0
+
+
+def forwarded(environment: Environment, repair: str, *words: str) -> Checkup:
+    """Look while a port is forwarded, as a finding proposes it."""
+    forwarding = environment.start_dlr(*shlex.split(repair, comments=True)[1:])
     try:
         assert forwarding.stderr
         assert "forwarding" in forwarding.stderr.readline()
-        assert looked(bare).status == 0
+        return looked(environment, *words)
     finally:
         forwarding.terminate()
         forwarding.communicate(timeout=20)
 
 
-def test_a_port_that_another_program_holds(bare: Environment) -> None:
-    with socket.create_server(("127.0.0.1", bare.host_port)):
-        found = looked(bare)
-    assert "is held by" in found.of("host port")["seen"]
-    assert found.of("host port")["follows_from"] is None
+def test_a_port_that_airplay_holds(bare: Environment) -> None:
+    argv = [sys.executable, "-c", AIRPLAY, str(bare.host_port)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as receiver:
+        assert receiver.stdout
+        assert receiver.stdout.readline()
+        try:
+            found = looked(bare)
+            nobodys = looked(bare, DLR_CONTEXT="kind-never-made")
+            assert f"(process {receiver.pid}), which is AirPlay" in found.of("host port")["seen"]
+            assert found.of("host port")["follows_from"] is None
+            assert "AirPlay Receiver" in found.of("http")["means"]
+            beside = found.of("host port")["repair"]
+            around = forwarded(bare, beside, "--registry", f"localhost:{bare.host_port + 1}")
+            assert (around.states["host port"], around.states["http"]) == ("sound", "sound")
+        finally:
+            receiver.kill()
+    assert "which is AirPlay" in nobodys.of("host port")["seen"]
+    assert "turn AirPlay Receiver off" in nobodys.of("host port")["repair"]
+    assert "AirPlay" not in json.dumps(looked(bare).content), "once it is turned off"

@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ import pytest
 
 from ducklake_registry.reference import Repository, Tag
 from ducklake_registry.registry import RegistryClient
-from tests.e2e.conftest import Environment, run
+from tests.e2e.conftest import Environment, eventually, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,6 +56,14 @@ class Lake:
         words = ["curl", "--silent", "--show-error", "--fail", "--max-time", "20"]
         words += ["--data", json.dumps(body)] if body is not None else []
         return json.loads(run("docker", "exec", self.environment.nodes()[0], *words, f"{self.address}{path}"))
+
+    def answers(self, path: str, **wanted: object) -> bool:
+        """Tell whether the backend answers, and so; the nodes' proxies know of new pods a moment later."""
+        try:
+            found = self.ask(path)
+        except AssertionError:
+            return False
+        return all(found[name] == each for name, each in wanted.items())
 
     @property
     def address(self) -> str:
@@ -107,6 +114,7 @@ def lake(
     before = images()
     try:
         lake.dlr("deploy-kind")
+        eventually(lambda: lake.answers("/version", version="1.0.0"))
         yield lake
     finally:
         environment.destroy()
@@ -164,7 +172,8 @@ def test_the_backend_waits_for_its_catalog(lake: Lake) -> None:
     lake.kubectl("scale", "statefulset/catalog", "--replicas=1")
     eventually(lambda: lake.ready() == REPLICAS)
     assert [pod["status"]["containerStatuses"][0]["restartCount"] for pod in lake.backends()] == [0] * REPLICAS
-    assert lake.ask("/tables/geese")["records"] == [{"name": "greylag"}, {"name": "brent"}]
+    geese = [{"name": "greylag"}, {"name": "brent"}]
+    eventually(lambda: lake.answers("/tables/geese", records=geese))
 
 
 def test_a_change_of_the_code_rolls_out(lake: Lake) -> None:
@@ -178,7 +187,7 @@ def test_a_change_of_the_code_rolls_out(lake: Lake) -> None:
 
     assert after != before
     assert lake.running() == {after}
-    assert {lake.ask("/version")["version"] for _ in range(10)} == {"1.1.0"}
+    eventually(lambda: all(lake.answers("/version", version="1.1.0") for _ in range(10)))
     assert set(versions) == {"1.0.0", "1.1.0"}, "every request was answered, by the old code or by the new"
     lake.ask("/tables/swans", body={"name": "mute"})
     assert {each["name"] for each in lake.ask("/tables")["tables"]} >= {"swans"}
@@ -209,10 +218,3 @@ def asking_all_the_while(lake: Lake) -> Iterator[list[str]]:
 def images() -> set[str]:
     """Return the names of the engine's images."""
     return set(run("docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}").split())
-
-
-def eventually(what: Callable[[], bool], seconds: float = 90) -> None:
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end
-        time.sleep(0.5)

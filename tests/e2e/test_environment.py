@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from ducklake_registry.registry import RegistryClient
-from tests.e2e.conftest import run
+from tests.e2e.conftest import eventually, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +86,16 @@ class Project:
 
     def said(self) -> str:
         """What the newest version says when it starts."""
-        return self.kubectl("logs", "deployment/napper", "-c", "napper")
+        (newest, *_) = (each for each in self.found("pods") if _is_napper(each))
+        logs = ("logs", newest["metadata"]["name"], "-c", "napper")
+        eventually(lambda: self.kubectl(*logs) != "")  # it runs, but need not have come so far
+        return self.kubectl(*logs)
+
+
+def _is_napper(pod: dict[str, Any]) -> bool:
+    """Tell whether a pod is the Deployment's and is to stay: `kubectl logs` would take the old one as well."""
+    metadata = pod["metadata"]
+    return metadata.get("labels", {}).get("app") == "napper" and "deletionTimestamp" not in metadata
 
 
 def _workloads(command: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -31,14 +31,14 @@ def authority(folder: Path, name: str = "tests") -> KeyPair:
     return pair
 
 
-def signed(folder: Path, by: KeyPair, name: str, alternatives: str, days: int = 2) -> KeyPair:
-    """Make a certificate for a server or a client; with negative days one that has expired."""
+def signed(folder: Path, by: KeyPair, name: str, alternatives: str) -> KeyPair:
+    """Make a certificate for a server or a client, which holds for two days."""
     pair = KeyPair(folder / f"{name}.pem", folder / f"{name}.key")
     request, extensions = folder / f"{name}.csr", folder / f"{name}.ext"
     extensions.write_text(f"subjectAltName={alternatives}\n")
     openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", pair.key, "-out", request)
     openssl(
-        *("x509", "-req", "-days", str(days), "-in", request, "-extfile", extensions, "-CAcreateserial"),
+        *("x509", "-req", "-days", "2", "-in", request, "-extfile", extensions, "-CAcreateserial"),
         *("-CA", by.certificate, "-CAkey", by.key, "-out", pair.certificate),
     )
     return pair

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.registry import certificates, programs
+from tests.registry.faults import faulty_server
 from tests.registry.token_server import TokenServer, token_server
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from ducklake_registry.registry import RegistryClient
     from tests.registry.certificates import KeyPair
+    from tests.registry.faults import Faulty
     from tests.registry.programs import RunningRegistry
 
 
@@ -30,6 +32,21 @@ def release(request: pytest.FixtureRequest) -> str:
             pytest.fail(message)
         pytest.skip(message)
     return chosen
+
+
+@pytest.fixture(scope="module")
+def newest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRegistry]:
+    """The release that can do most, to be broken; what faults leave behind in it is of no interest."""
+    if programs.find_program("3.1") is None:
+        pytest.skip("no program of distribution 3.1 here")
+    with programs.running("3.1", tmp_path_factory.mktemp("newest")) as registry:
+        yield registry
+
+
+@pytest.fixture
+def proxy() -> Iterator[Faulty]:
+    with faulty_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -172,6 +172,7 @@ FOUND = Acceptance(
         Result(Category.IMAGES, "pod", Verdict.SKIPPED, 0, "no cluster"),
     ),
     ("an image: no answer",),
+    ("a blob",),
     Limits(),
     "2026-01-01T00:00:00Z",
     ENVIRONMENT,
@@ -188,6 +189,7 @@ class TestResults:
             assert words in text
         assert "[red] 500" in text
         assert "Not removed\n  an image: no answer" in text
+        assert "removed 1 thing that an earlier run had to leave" in text
         assert "✗ localhost:5000: 2 passed, 1 failed, 1 skipped, 1 unsupported, in 1.5s" in text
 
     def test_skipped_alone_is_not_accepted(self) -> None:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from ducklake_registry.acceptance import pages
 from ducklake_registry.acceptance.check import Category, Check, CheckSkipped, Evidence, NotSupported
+from ducklake_registry.acceptance.context import REPOSITORIES
 
 if TYPE_CHECKING:
     from ducklake_registry.acceptance.context import Context
     from ducklake_registry.acceptance.pages import Paged
 
-_REPOSITORIES = ("catalog-one", "catalog-two", "catalog-three")
 _PAGES = 5
 
 
@@ -40,10 +40,9 @@ def in_pages(context: Context) -> Evidence:
 def _filled(context: Context) -> set[str]:
     """Put something into the repositories that are to be listed, and return their names."""
     _must_have_one(context)
-    repositories = {context.repository(each) for each in _REPOSITORIES}
-    for each in sorted(repositories):
-        context.push_new(each, each, context.tag())
-    return repositories
+    for each in REPOSITORIES:
+        context.push_new(each, each, context.tag("listed"))
+    return set(REPOSITORIES)
 
 
 def _must_have_one(context: Context) -> None:

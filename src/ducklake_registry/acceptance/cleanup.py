@@ -49,6 +49,11 @@ class Cleanup:
         """Remove nothing for what was put here last: it could not be made."""
         self._removals.pop()
 
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left that was made."""
+        return not self.left_behind and not self._removals
+
     def unwind(self) -> None:
         """Remove everything; one that cannot be removed does not keep the others, nor does one Ctrl-C more."""
         interrupted: KeyboardInterrupt | None = None

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from ducklake_registry.acceptance import content
 from ducklake_registry.acceptance.check import CheckSkipped
 from ducklake_registry.acceptance.cleanup import Cleanup
+from ducklake_registry.acceptance.journal import Journal, Kind, Trace
 from ducklake_registry.manifests import parse_quantity
 from ducklake_registry.reference import Digest
 from ducklake_registry.registry import Retry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from ducklake_registry.acceptance.content import GeneratedImage, GeneratedIndex
     from ducklake_registry.acceptance.site import Site
@@ -28,8 +30,12 @@ if TYPE_CHECKING:
 _PATIENCE = Retry(attempts=8, first_pause=0.2, longest_pause=5.0)
 
 FOLDER = "dlr-acceptance"
-"""All repositories of the test are below this one. Their names are the same in each run, since a registry goes on
-to list a repository when its content is gone: so there never are more of them. Tags and content differ."""
+IMAGES, MOUNTED, PERFORMANCE = REPOSITORIES = tuple(
+    f"{FOLDER}/{name}" for name in ("images", "mounted", "performance")
+)
+"""The repositories of the test: where nearly everything is put, where blobs are mounted, and where nothing else is
+that would change the times. They are as few as can be and the same in each run, since a registry goes on to list a
+repository when its content is gone. Tags and content differ, from check to check and from run to run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +56,9 @@ class Context:
     """What there is to work with.
 
     `client` asks everything once, so that a failure is seen and not repeated away; `patient` is for removing and
-    waiting. `run` is a word that no other run has. `site` and `engine` are where the registry runs and the Docker
-    Engine, each None with the reason why it cannot be had in `missing`.
+    waiting. `run` is a word that no other run has, `journal` the notes of what it puts into the registry. `site`
+    and `engine` are where the registry runs and the Docker Engine, each None with the reason why it cannot be had
+    in `missing`.
     """
 
     client: RegistryClient
@@ -64,6 +71,7 @@ class Context:
     engine: Engine | None = None
     missing: dict[str, str] = field(default_factory=dict)
     run: str = field(default_factory=lambda: secrets.token_hex(5))
+    journal: Journal = field(default_factory=lambda: Journal(None, "", ""))
 
     @property
     def registry(self) -> str:
@@ -75,13 +83,9 @@ class Context:
         """The client that removes: a patient one, until something could not be removed all the same."""
         return self.client if self.cleanup.left_behind else self.patient
 
-    def repository(self, name: str) -> str:
-        """Return the name of a repository that is the test's own."""
-        return f"{FOLDER}/{name}"
-
-    def tag(self, number: int = 0) -> str:
+    def tag(self, name: str) -> str:
         """Return a tag that is this run's own."""
-        return f"{self.run}-{number}"
+        return f"{self.run}-{name}"
 
     def text(self, about: str) -> str:
         """Return what makes content this run's own."""
@@ -129,19 +133,31 @@ class Context:
 
     def put(self, repository: str, manifest: Manifest | Index, tag: str | None = None) -> None:
         """Put a manifest into a repository of the test until the end of the run."""
-        what = f"{repository}@{manifest.digest}"
-        self.cleanup.add(what, lambda: self.remover.delete_manifest(repository, manifest.digest))
+        self.will_have(Trace(Kind.MANIFEST, repository, manifest.digest))
         self.client.put_manifest(repository, tag, manifest)
 
+    def will_have(self, trace: Trace) -> None:
+        """See to it that something, however it gets there, is gone from the registry after the run."""
+        self.journal.note(trace)
+        self.cleanup.add(str(trace), lambda: trace.remove(self.remover))
+
     def will_have_blob(self, repository: str, digest: Digest) -> None:
-        """See to it that a blob, however it gets there, is gone from a repository after the run."""
-        self.cleanup.add(f"{repository}@{digest}", lambda: self.remover.delete_blob(repository, digest))
+        """See to it that a blob is gone from a repository after the run."""
+        self.will_have(Trace(Kind.BLOB, repository, digest))
 
 
 @contextlib.contextmanager
 def working_with(
-    client: RegistryClient, deadline: Deadline, limits: Limits, *, disruptive: bool
+    client: RegistryClient, deadline: Deadline, limits: Limits, *, disruptive: bool, notes: Path | None = None
 ) -> Iterator[Context]:
-    """Give the context for a test of a client's registry, and close all connections in the end."""
+    """Give the context for a test of a client's registry, and close all connections in the end.
+
+    `notes` is the folder where runs note what they put there; None is to do without.
+    """
+    cleanup, run = Cleanup(), secrets.token_hex(5)
+    journal = Journal(notes, client.endpoint.url, run)
     with client.another(retry=Retry(attempts=1)) as once, client.another(retry=_PATIENCE) as patient:
-        yield Context(once, patient, Cleanup(), deadline, limits, disruptive)
+        try:
+            yield Context(once, patient, cleanup, deadline, limits, disruptive, run=run, journal=journal)
+        finally:
+            journal.close(done=cleanup.complete)

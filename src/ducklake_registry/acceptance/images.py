@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from ducklake_registry.acceptance import answers, content, inside
 from ducklake_registry.acceptance.check import Category, Check, CheckFailed, Evidence, NotSupported, expect
+from ducklake_registry.acceptance.context import IMAGES, MOUNTED
+from ducklake_registry.acceptance.journal import Kind, Trace
 from ducklake_registry.errors import DigestMismatch, NotFound
 from ducklake_registry.oci import Descriptor, media_types
 from ducklake_registry.reference import Digest
@@ -20,7 +22,7 @@ _ACCEPT = {"Accept": media_types.ACCEPT_MANIFESTS}
 
 def image(context: Context) -> Evidence:
     """An image comes back as it was pushed, by its tag and by its digest."""
-    repository, tag = context.repository("images"), context.tag(1)
+    repository, tag = IMAGES, context.tag("image")
     generated = content.image(context.text("image"))
     context.push(repository, generated, tag)
     _names(context, repository, tag, generated.manifest)
@@ -31,7 +33,7 @@ def image(context: Context) -> Evidence:
 
 def index(context: Context) -> Evidence:
     """An index and the images of its platforms come back as they were pushed."""
-    repository, tag = context.repository("images"), context.tag(2)
+    repository, tag = IMAGES, context.tag("index")
     generated = content.index(context.text("index"))
     context.push_index(repository, generated, tag)
     _names(context, repository, tag, generated.index)
@@ -43,7 +45,7 @@ def index(context: Context) -> Evidence:
 
 def wrong_digest(context: Context) -> Evidence:
     """Content that is not what its digest names is refused. Source: "Pushing blobs", `DIGEST_INVALID`."""
-    repository = context.repository("images")
+    repository = IMAGES
     claimed = Digest.of(context.text("what it is said to be").encode())
     context.will_have_blob(repository, claimed)
     try:
@@ -55,7 +57,7 @@ def wrong_digest(context: Context) -> Evidence:
 
 def mount(context: Context) -> Evidence:
     """A blob can be had from another repository. Source: "Mounting a blob from another repository"."""
-    source, target = context.repository("images"), context.repository("mounted")
+    source, target = IMAGES, MOUNTED
     blob = context.text("mounted").encode()
     digest = Digest.of(blob)
     context.push_blob(source, blob)
@@ -70,7 +72,7 @@ def mount(context: Context) -> Evidence:
 
 def part(context: Context) -> Evidence:
     """A part of a blob can be had. Source: RFC 9110, section 14; "Pulling blobs"."""
-    repository, blob = context.repository("images"), context.text("a part of this").encode()
+    repository, blob = IMAGES, context.text("a part of this").encode()
     context.push_blob(repository, blob)
     first, last = 2, 9
     answer = context.ask("GET", repository, f"blobs/{Digest.of(blob)}", {"Range": f"bytes={first}-{last}"})
@@ -85,7 +87,7 @@ def part(context: Context) -> Evidence:
 
 def referrers(context: Context) -> Evidence:
     """What refers to an image is listed. Source: "Listing Referrers"."""
-    repository = context.repository("images")
+    repository = IMAGES
     subject = context.push_new(repository, "referred to")
     attached = content.attachment(subject.descriptor, context.text("refers"))
     for blob in attached.blobs:
@@ -104,7 +106,7 @@ def referrers(context: Context) -> Evidence:
 
 def delete(context: Context) -> Evidence:
     """An image that is deleted by its digest is gone, with its tag. Source: "Deleting manifests"."""
-    repository, tag = context.repository("images"), context.tag(3)
+    repository, tag = IMAGES, context.tag("deleted")
     image = context.push_new(repository, "deleted", tag)
     context.client.delete_manifest(repository, image.digest)
     for reference in (image.digest, tag):
@@ -147,8 +149,8 @@ def _blob(context: Context, repository: str, digest: Digest, wanted: bytes) -> N
 
 def _put_as_it_is(context: Context, repository: str, manifest: Manifest) -> None:
     """Put a manifest without the stand-in for the list of referrers that the client would make."""
-    digest, path = manifest.digest, f"/v2/{repository}/manifests/{manifest.digest}"
-    context.cleanup.add(f"{repository}@{digest}", lambda: context.remover.delete_manifest(repository, digest))
+    path = f"/v2/{repository}/manifests/{manifest.digest}"
+    context.will_have(Trace(Kind.MANIFEST, repository, manifest.digest))
     headers = {"Content-Type": manifest.media_type}
     scope = f"repository:{repository}:pull,push"
     answers.status(

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 from ducklake_registry.acceptance import content
 from ducklake_registry.acceptance.check import CheckFailed, CheckSkipped, Evidence, expect
+from ducklake_registry.acceptance.context import IMAGES
+from ducklake_registry.acceptance.journal import Kind as Left
+from ducklake_registry.acceptance.journal import Trace
 from ducklake_registry.cluster import kinds
 from ducklake_registry.cluster.diagnosis import hint_for, last_events, pod_trouble
 from ducklake_registry.cluster.workload import is_ready
@@ -37,7 +40,7 @@ _LABELS = {"app.kubernetes.io/name": "dlr-acceptance"}
 def engine(context: Context) -> Evidence:
     """The Docker Engine pulls an image, and pushes it under another tag."""
     docker = context.needs_engine()
-    repository, pulled, pushed = context.repository("engine"), context.tag(1), context.tag(2)
+    repository, pulled, pushed = IMAGES, context.tag("to-engine"), context.tag("from-engine")
     generated = content.index(context.text("engine"))
     context.push_index(repository, generated, pulled)
     source = Reference(context.registry, Repository(repository), digest=generated.index.digest)
@@ -47,7 +50,7 @@ def engine(context: Context) -> Evidence:
     context.client.ping()  # finds out whether somebody has to say who asks
     login = login_of(context.client)
     image_id = images.pull(docker, source, login, silent)
-    context.cleanup.add(f"{repository}:{pushed}", lambda: _delete_tagged(context, repository, pushed))
+    context.will_have(Trace(Left.TAG, repository, pushed))  # the engine decides about its digest
     with images.named(docker, image_id, [str(target)]):
         images.push(docker, target, login, silent)
     arrived = context.client.manifest(repository, pushed)
@@ -63,7 +66,7 @@ def engine(context: Context) -> Evidence:
 def pod(context: Context) -> Evidence:
     """A pod on every node runs the image just pushed, which its containerd pulls."""
     site = context.needs_site()
-    repository, tag = context.repository("pod"), context.tag()
+    repository, tag = IMAGES, context.tag("pod")
     generated = content.index(context.text("pod"))
     context.push_index(repository, generated, tag)
     reference = f"{context.registry}/{repository}:{tag}"
@@ -206,10 +209,10 @@ def _forget_on_nodes(context: Context, generated: GeneratedIndex, repository: st
         return
     # containerd has it under its tag, its digest and its config's digest.
     names = {str(each.manifest.config.digest) for each in generated.images}
-    names |= {f"{context.registry}/{repository}:{context.tag()}"}
+    names |= {f"{context.registry}/{repository}:{context.tag('pod')}"}
     names |= {f"{context.registry}/{repository}@{generated.index.digest}"}
     for node in docker.nodes(site.cluster.context.removeprefix("kind-")):
-        what = f"the image {repository}:{context.tag()} on node {node.name}"
+        what = f"the image {repository}:{context.tag('pod')} on node {node.name}"
         context.cleanup.add(what, partial(_forget, docker, node.name, names), f"node {node.name}")
 
 
@@ -222,9 +225,3 @@ def _forget(docker: Engine, node: str, names: set[str]) -> None:
 
 def _removed_from(context: Context, docker: Engine, name: str) -> None:
     context.cleanup.add(f"{name} in the engine", lambda: docker.remove_name(name), "engine")
-
-
-def _delete_tagged(context: Context, repository: str, tag: str) -> None:
-    """Delete what a tag leads to: the engine decides about its digest."""
-    digest = context.remover.head_manifest(repository, tag).digest
-    context.remover.delete_manifest(repository, digest)

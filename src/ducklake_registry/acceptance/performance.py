@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from ducklake_registry.acceptance import answers
 from ducklake_registry.acceptance.check import Category, Check, Evidence, OverLimit
 from ducklake_registry.acceptance.content import Noise
+from ducklake_registry.acceptance.context import PERFORMANCE
 from ducklake_registry.errors import NotFound
 from ducklake_registry.oci import Descriptor, media_types
 from ducklake_registry.registry import in_parallel
@@ -71,7 +72,7 @@ Question = tuple[str, str]
 
 def latency(question: Question, in_flight: int, context: Context) -> Evidence:
     """Each of many requests, so many at once, is answered right, and within the limit if there is one."""
-    repository, tag = context.repository("performance"), context.tag()
+    repository, tag = PERFORMANCE, context.tag("measured")
     context.push_new(repository, "measured", tag)
     method, rest = question[0], question[1].format(tag=tag)
     ask = partial(_ask, context, method, repository, rest)
@@ -86,7 +87,7 @@ def latency(question: Question, in_flight: int, context: Context) -> Evidence:
 
 def push(context: Context) -> Evidence:
     """A blob of 64 MiB goes up."""
-    repository, digest = context.repository("performance"), _BLOB.digest()
+    repository, digest = PERFORMANCE, _BLOB.digest()
     context.will_have_blob(repository, digest)
     start = time.perf_counter()
     # Sent even if it is there: another run may be using it, or was killed before it could remove it.
@@ -96,7 +97,7 @@ def push(context: Context) -> Evidence:
 
 def pull(context: Context) -> Evidence:
     """A blob of 64 MiB comes down, and is what its digest names."""
-    repository = context.repository("performance")
+    repository = PERFORMANCE
     context.will_have_blob(repository, _BLOB.digest())
     for _ in range(_OTHER_RUNS):
         with contextlib.suppress(NotFound):  # another run has ended in between, and removed what is both's

@@ -48,7 +48,8 @@ class Acceptance:
     """All results of a run, in the order in which the checks were made.
 
     `accepted` is that none failed and at least one passed; `counts` is how many had which verdict. `left_behind`
-    is what could not be removed again. `baseline` is when the earlier run was made that this one is compared with.
+    is what could not be removed again, `cleared` what earlier runs had left and this one has removed. `baseline`
+    is when the earlier run was made that this one is compared with.
     """
 
     registry: str
@@ -58,6 +59,7 @@ class Acceptance:
     counts: Mapping[str, int] = field(init=False)
     results: tuple[Result, ...]
     left_behind: tuple[str, ...]
+    cleared: tuple[str, ...]
     limits: Limits
     baseline: str | None
     environment: Environment

@@ -76,9 +76,13 @@ def accept(
     """
     started, start = datetime.now(UTC).replace(microsecond=0), time.monotonic()
     results: list[Result] = []
+    may_push = any(each.category is not Category.HEALTH for each in checks)
     with context.cleanup:
+        if may_push:
+            report("looking for what earlier runs have left")
+        cleared = context.journal.clear(context.client) if may_push else []
         report("looking for its cluster and for an engine")
-        context = _placed(context, around, may_push=any(each.category is not Category.HEALTH for each in checks))
+        context = _placed(context, around, may_push=may_push)
         making = _Making(context, baseline)
         for number, check in enumerate(checks, 1):
             report(f"{number}/{len(checks)} {check.path}")
@@ -91,6 +95,7 @@ def accept(
         time.monotonic() - start,
         tuple(results),
         tuple(context.cleanup.left_behind),
+        tuple(cleared),
         context.limits,
         baseline.started,
         environment,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from ducklake_registry.acceptance.check import CheckFailed, CheckSkipped
+from ducklake_registry.acceptance.context import IMAGES
 from ducklake_registry.cluster import kinds
 from ducklake_registry.cluster.execute import execute
 from ducklake_registry.cluster.hosting import published
@@ -84,7 +85,7 @@ def _arrives(site: Site, context: Context) -> bool:
     """Put something into the registry and look for it on the volume."""
     mark = context.text("Where does this go?").encode()
     try:
-        context.push_blob(context.repository("site"), mark)
+        context.push_blob(IMAGES, mark)
         return site.has_blob(Digest.of(mark))
     except ClusterError:
         raise

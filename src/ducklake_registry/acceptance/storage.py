@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ducklake_registry.acceptance import images
 from ducklake_registry.acceptance.check import Category, Check, CheckFailed, CheckSkipped, Evidence, expect
+from ducklake_registry.acceptance.context import IMAGES
 from ducklake_registry.cluster import kinds
 from ducklake_registry.cluster.diagnosis import pod_trouble
 from ducklake_registry.cluster.workload import is_ready, newest_pods
@@ -59,7 +60,7 @@ def content(context: Context) -> Evidence:
     """What is pushed is on that volume."""
     site = context.needs_site()
     blob = context.text("on the volume").encode()
-    context.push_blob(context.repository("storage"), blob)
+    context.push_blob(IMAGES, blob)
     digest = Digest.of(blob)
     expect(site.has_blob(digest), f"{digest} was pushed, but is not on the volume of the cluster's registry")
     return Evidence(f"a blob of {len(blob)} bytes is there as a file")
@@ -81,12 +82,11 @@ def restart(context: Context) -> Evidence:
     site = context.needs_site()
     if not context.disruptive:
         raise CheckSkipped("it replaces the registry's pod: allow that with --disruptive")
-    repository = context.repository("storage")
-    image = context.push_new(repository, "restart", context.tag())
+    image = context.push_new(IMAGES, "restart", context.tag("kept"))
     old = site.pod()["metadata"]
     site.cluster.delete(kinds.POD, old["name"], site.namespace)
     new = _await_successor(context, site, old["uid"])
-    images.comes_back(context, repository, image)
+    images.comes_back(context, IMAGES, image)
     return Evidence(f"an image pushed before is there in pod {new}")
 
 

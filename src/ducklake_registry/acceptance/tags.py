@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ducklake_registry.acceptance import answers, pages
 from ducklake_registry.acceptance.check import Category, Check, Evidence, NotSupported, expect
+from ducklake_registry.acceptance.context import FOLDER, IMAGES
 from ducklake_registry.errors import Unsupported
 from ducklake_registry.oci import media_types
 from ducklake_registry.reference import Digest
@@ -41,7 +42,7 @@ def in_pages(context: Context) -> Evidence:
 
 def moves(context: Context) -> Evidence:
     """A tag that is pushed again leads to the new image, and the old one stays."""
-    repository, tag = context.repository("tags-moves"), context.tag()
+    repository, tag = IMAGES, context.tag("moved")
     old = context.push_new(repository, "old", tag)
     answers.manifest(context.ask("GET", repository, f"manifests/{tag}", _ACCEPT), old)
     new = context.push_new(repository, "new", tag)
@@ -53,7 +54,7 @@ def moves(context: Context) -> Evidence:
 
 def unknown(context: Context) -> Evidence:
     """What is not there is said so in the specification's words."""
-    nowhere = context.repository(f"nowhere-{context.run}")
+    nowhere = f"{FOLDER}/nowhere-{context.run}"
     answers.error(context.ask("GET", nowhere, "tags/list"), 404, "NAME_UNKNOWN")
     answer = context.ask("GET", nowhere, "manifests/latest", _ACCEPT)
     answers.error(answer, 404, "MANIFEST_UNKNOWN", "NAME_UNKNOWN")
@@ -64,7 +65,7 @@ def unknown(context: Context) -> Evidence:
 
 def deletes(context: Context) -> Evidence:
     """A tag can be taken away without its image. Source: "Deleting tags"."""
-    repository, tag = context.repository("tags-deletes"), context.tag()
+    repository, tag = IMAGES, context.tag("untagged")
     image = context.push_new(repository, "untagged", tag)
     try:
         context.client.delete_tag(repository, tag)
@@ -79,12 +80,11 @@ def deletes(context: Context) -> Evidence:
 
 def _tagged(context: Context) -> tuple[str, set[str]]:
     """Push an image under several tags; return its repository and the tags."""
-    repository = context.repository("tags-many")
-    image = context.push_new(repository, "tagged")
-    wanted = {context.tag(number) for number in range(_COUNT)}
+    image = context.push_new(IMAGES, "tagged")
+    wanted = {context.tag(f"many-{number}") for number in range(_COUNT)}
     for tag in sorted(wanted):
-        context.client.put_manifest(repository, tag, image)
-    return repository, wanted
+        context.client.put_manifest(IMAGES, tag, image)
+    return IMAGES, wanted
 
 
 def _read(context: Context, repository: str, size: int | None = None) -> Paged:

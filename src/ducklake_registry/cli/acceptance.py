@@ -45,7 +45,8 @@ def test_registry(
 
     It uses images of its own making and removes them again; the exit code is 1 when a check fails.
 
-    All that it puts into the registry, the cluster and the engine is removed again.
+    All that it puts into the registry, the cluster and the engine is removed again. What a run leaves in the
+    registry because it is killed or cut off, the next one on this machine removes.
 
     Example: dlr test-registry --exclude performance --junit results.xml --report report.html
     """
@@ -68,7 +69,13 @@ def test_registry(
         timeout=min(connection.timeout, ANSWER_SECONDS), observe=lambda each: terminal.detail(heard(each))
     )
     with _results_in(junit, report) as write:
-        with working_with(client, Deadline(connection.timeout), limits, disruptive=disruptive) as test:
+        with working_with(
+            client,
+            Deadline(connection.timeout),
+            limits,
+            disruptive=disruptive,
+            notes=options.state_folder() / "acceptance",
+        ) as test:
             title = f"Test {connection.registry}"
             found = terminal.follow(title, lambda said: accept(checks, test, around, before, said), tally)
         emit(found, output, acceptance_picture)

@@ -273,3 +273,10 @@ def cache_folder(chosen: Path | None) -> Path:
     from platformdirs import user_cache_path
 
     return chosen or user_cache_path("dlr")
+
+
+def state_folder() -> Path:
+    """Return the folder that the system has for what a program has to know the next time."""
+    from platformdirs import user_state_path
+
+    return user_state_path("dlr")

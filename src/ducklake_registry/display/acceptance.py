@@ -38,7 +38,7 @@ def acceptance_picture(found: Acceptance) -> Group:
     width = max(len(each.name) for each in found.results)
     for category, results in groupby(found.results, key=lambda each: each.category):
         parts += [Text(""), Text(category.capitalize(), "bold"), _results(results, width)]
-    return Group(*parts[1:], *_left_behind(found), Text(""), *_software(found), _verdict(found))
+    return Group(*parts[1:], *_left_behind(found), Text(""), *_cleared(found), *_software(found), _verdict(found))
 
 
 def tally(found: Acceptance) -> str:
@@ -94,6 +94,12 @@ def _left_behind(found: Acceptance) -> list[RenderableType]:
     more = [f"and {len(left) - _SHOWN_LEFT} more"] if len(left) > _SHOWN_LEFT else []
     lines = [Text(f"  {each}", "yellow") for each in (*left[:_SHOWN_LEFT], *more)]
     return [Text(""), Text("Not removed", "bold"), *lines]
+
+
+def _cleared(found: Acceptance) -> list[RenderableType]:
+    count = len(found.cleared)
+    things = "1 thing" if count == 1 else f"{count} things"
+    return [Text(f"removed {things} that an earlier run had to leave", "dim")] if count else []
 
 
 def _software(found: Acceptance) -> list[RenderableType]:

@@ -100,7 +100,7 @@ def _other(patient: Patient) -> Finding | None:
     """Return who listens at the registry's port, if it is not the cluster."""
     port = patient.endpoint.port
     with suppress(EngineError):
-        container = patient.case.engine.holder_of(port)
+        container = patient.engine.holder_of(port)
         ours = container in {node.name for node in patient.containers}
         if ours and patient.endpoint.host == "localhost":
             return _on_the_other_localhost(patient, port)
@@ -151,8 +151,8 @@ def _ending(patient: Patient, holder: str, port: int) -> str:
 
 def _is_airplay(patient: Patient, holder: str) -> bool:
     """Tell AirPlay by its program, or by what it answers: macOS does not tell everyone which program listens."""
-    if holder != _UNKNOWN:
-        return holder.startswith(_AIRPLAY)
+    if holder.startswith(_AIRPLAY):
+        return True
     with suppress(RegistryError):
         return patient.answer.header("server").startswith(AIRTUNES)
     return False

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ELSEWHERE = not_applicable("the registry is not in this cluster")
 _MIB = 1024**2
 _EXPIRED = "certificate has expired"
+_NOT_YET = "certificate is not yet valid"
 
 
 def api(patient: Patient) -> Look:
@@ -47,6 +48,8 @@ def _unusable(patient: Patient, error: DlrError) -> Finding:
             means = f"the kubeconfig does not know the cluster {name} as it is now"
             repair = patient.case.deploy_kind(name, patient.mapped or patient.endpoint.port)
             return Finding(error.message, means, repair, remedy=Remedy.ADD_CONTEXT)
+    if wrong_clock := _wrong_clock(patient, error):
+        return wrong_clock
     means = "nothing in the cluster can be seen or changed"
     repair = error.hint or "kubectl cluster-info"
     if _EXPIRED in error.message or isinstance(error, AccessDenied):
@@ -55,6 +58,20 @@ def _unusable(patient: Patient, error: DlrError) -> Finding:
         if patient.containers:
             repair = _look_into(patient.containers[0].name, error)
     return Finding(error.message, means, repair)
+
+
+def _wrong_clock(patient: Patient, error: DlrError) -> Finding | None:
+    """Tell a certificate that is out of its time from a clock that is: the engine, who runs the nodes, knows."""
+    if _EXPIRED not in error.message and _NOT_YET not in error.message:
+        return None
+    with suppress(DlrError, LookupError, ValueError):
+        if patient.containers and (skew := skewed("the engine", _engine_time(patient), datetime.now(UTC))):
+            return Finding(error.message, f"{skew.seen}, so {skew.means}", skew.repair)
+    return None
+
+
+def _engine_time(patient: Patient) -> datetime:
+    return datetime.fromisoformat(patient.engine_info["SystemTime"])
 
 
 def _look_into(node: str, error: DlrError) -> str:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from ducklake_registry.cluster.apply import Change
     from ducklake_registry.doctor.case import Case
-    from ducklake_registry.engine import Node
+    from ducklake_registry.engine import Engine, Node
     from ducklake_registry.manifests import Object
     from ducklake_registry.registry import Answer, RegistryClient
     from ducklake_registry.registry.endpoint import Endpoint
@@ -64,10 +64,16 @@ class Patient(Known):
             load_sdk()
         return self.case.engine.version()
 
+    @property
+    def engine(self) -> Engine:
+        """The engine, once it has answered; what is loaded for that is loaded by one thread alone."""
+        _ = self.engine_version
+        return self.case.engine
+
     @fact
     def engine_info(self) -> dict[str, Any]:
         """What `docker info` shows."""
-        return self.case.engine.info() if self.engine_version else {}
+        return self.engine.info()
 
     @fact
     def context(self) -> str:
@@ -80,7 +86,7 @@ class Patient(Known):
             return LAPTOP_CONTEXT
         # The laptop's cluster is the one that is meant even if somebody took it out of the kubeconfig.
         with contextlib.suppress(EngineError):
-            if chosen != LAPTOP_CONTEXT and self.engine_version and self.case.engine.nodes(kind.DEFAULT_NAME):
+            if chosen != LAPTOP_CONTEXT and self.engine.nodes(kind.DEFAULT_NAME):
                 return LAPTOP_CONTEXT
         return chosen
 
@@ -92,7 +98,7 @@ class Patient(Known):
     @fact
     def containers(self) -> list[Node]:
         """The nodes of the kind cluster, as the engine has them; none for a cluster of another kind."""
-        return self.case.engine.nodes(self.kind_name) if self.kind_name and self.engine_version else []
+        return self.engine.nodes(self.kind_name) if self.kind_name else []
 
     @property
     def mapped(self) -> int | None:
@@ -187,7 +193,7 @@ class Patient(Known):
     def _answers(self, node: str) -> bool:
         asking = ["curl", "--silent", "--output", "/dev/null", "--max-time", f"{SECONDS:g}"]
         try:
-            self.case.engine.run_in(node, [*asking, f"http://{node}:{NODE_PORT}/"])
+            self.engine.run_in(node, [*asking, f"http://{node}:{NODE_PORT}/"])
         except EngineError:
             return False
         return True

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,6 +16,7 @@ from ducklake_registry.doctor.finding import Finding, Look, Remedy, Severity, so
 from ducklake_registry.doctor.kubernetes import ELSEWHERE
 from ducklake_registry.doctor.releases import number, outdated
 from ducklake_registry.errors import ClusterError, EngineError
+from ducklake_registry.manifests import parse_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +27,11 @@ if TYPE_CHECKING:
 _IMAGE_TROUBLE = re.compile(r"ErrImagePull|ImagePullBackOff|ErrImageNeverPull|InvalidImageName")
 _SHOWN = 3
 _OUT_OF_MEMORY = "OOMKilled"
+_QUOTA = re.compile(
+    r"exceeded quota: (?P<name>[^,]+), requested: (?P<requested>\S+), used: (?P<used>\S+), limited:"
+)
+_LEAST_MEMORY = 1024**3
+_MIB = 1024**2
 
 # The registry's last words, the most telling first.
 _LAST_WORDS = (
@@ -61,12 +69,35 @@ def pod(patient: Patient) -> Look:
 def _troubles(patient: Patient, deployment: Object) -> Iterator[Finding]:
     for condition in deployment.get("status", {}).get("conditions", ()):
         if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
-            seen = f"no pod can be made: {condition['message']}"
-            means = "the cluster's rules refuse it: a quota, a pod security standard, or an admission webhook"
-            yield deploy_again(patient, seen, means)
+            yield _refused(patient, condition["message"])
     for each in patient.pods[: progress(deployment).wanted]:
         if trouble := pod_trouble(each):
             yield _trouble(patient, each, trouble)
+
+
+def _refused(patient: Patient, why: str) -> Finding:
+    """Explain why the cluster lets nobody make the registry's pod."""
+    seen = f"no pod can be made: {why}"
+    if quota := _QUOTA.search(why):
+        means = f"the namespace's quota {quota['name']} has no room for the registry's pod"
+        return Finding(seen, means, _enlarge(patient, quota))
+    means = "the cluster's rules refuse it: a limit, a pod security standard, or an admission webhook"
+    return deploy_again(patient, seen, means)
+
+
+def _enlarge(patient: Patient, quota: re.Match[str]) -> str:
+    """Return what makes room in a quota and has the pod made: the cluster waits ever longer between its tries."""
+    used, wanted = _amounts(quota["used"]), _amounts(quota["requested"])
+    hard = {name: f"{parse_quantity(amount) + parse_quantity(used[name]):f}" for name, amount in wanted.items()}
+    change = shlex.quote(json.dumps({"spec": {"hard": hard}}))
+    where = ("--namespace", patient.case.namespace)
+    patch = patient.case.kubectl(patient.context, "patch resourcequota", quota["name"], *where, "--patch", change)
+    return f"{patch} && {patient.case.restart(patient.context)}"
+
+
+def _amounts(text: str) -> dict[str, str]:
+    """Read "limits.memory=512Mi,pods=1"."""
+    return dict(each.split("=", 1) for each in text.split(","))
 
 
 def _trouble(patient: Patient, pod: Object, trouble: str) -> Finding:
@@ -85,7 +116,7 @@ def _trouble(patient: Patient, pod: Object, trouble: str) -> Finding:
 def _no_image(patient: Patient, seen: str, image: str) -> Finding:
     """Tell an image that only has to be brought into the nodes from one that nobody has."""
     with suppress(EngineError):
-        if patient.containers and patient.case.engine.image_id(image):
+        if patient.containers and patient.engine.image_id(image):
             means = f"the nodes do not have the registry's own image, but the engine has {image}"
             repair = patient.case.deploy_kind(str(patient.kind_name), patient.mapped or patient.endpoint.port)
             return Finding(seen, means, repair, remedy=Remedy.LOAD_IMAGE)
@@ -95,8 +126,7 @@ def _no_image(patient: Patient, seen: str, image: str) -> Finding:
 
 def _crash(patient: Patient, pod: Object, what: str) -> Finding:
     """Say why the registry's program ends, in its own last words."""
-    last = container(pod).get("lastState", {}).get("terminated") or {}
-    if last.get("reason") == _OUT_OF_MEMORY:
+    if _was_out_of_memory(pod):
         return _more_memory(patient, f"{what}: it was killed for want of memory", Severity.BROKEN)
     why = last_words(patient.log)
     seen = f"{what}: {why}" if why else f"{what}, and its log is empty"
@@ -122,8 +152,7 @@ def last_words(log: list[str]) -> str:
 def _warnings(patient: Patient) -> Iterator[Finding]:
     """Give what is wrong with a pod that runs all the same."""
     pod = patient.pods[0]
-    last = container(pod).get("lastState", {}).get("terminated") or {}
-    if last.get("reason") == _OUT_OF_MEMORY:
+    if _was_out_of_memory(pod):
         seen = f"pod {pod['metadata']['name']} was killed for want of memory, and started again"
         yield _more_memory(patient, seen, Severity.WARNING)
     if any("no space left on device" in line for line in patient.log):
@@ -136,10 +165,21 @@ def _warnings(patient: Patient) -> Iterator[Finding]:
             yield Finding(fault.seen, fault.means, usual, Severity.WARNING)
 
 
+def _was_out_of_memory(pod: Object) -> bool:
+    """Tell whether the registry's last end, which may be where it stands, was for want of memory."""
+    found = container(pod)
+    ends = (found.get(state, {}).get("terminated") or {} for state in ("state", "lastState"))
+    return any(each.get("reason") == _OUT_OF_MEMORY for each in ends)
+
+
 def _more_memory(patient: Patient, seen: str, severity: Severity) -> Finding:
-    limit = patient.spec.memory or "no limit"
-    means = f"its limit of {limit} is too low for what it is asked to do"
-    return Finding(seen, means, patient.case.deploy_registry(replace(patient.spec, memory="1Gi")), severity)
+    """Propose twice the memory that was too little, and no less than a gibibyte."""
+    limit = patient.spec.memory
+    enough = max(_LEAST_MEMORY, 2 * int(parse_quantity(limit))) if limit else _LEAST_MEMORY
+    wanted = "1Gi" if enough == _LEAST_MEMORY else f"{enough // _MIB}Mi"
+    means = f"its limit of {limit} is too low" if limit else "it has no limit of its own, and the node no more"
+    repair = patient.case.deploy_registry(replace(patient.spec, memory=wanted))
+    return Finding(seen, f"{means} for what it is asked to do", repair, severity)
 
 
 def _ended(trouble: str) -> str:

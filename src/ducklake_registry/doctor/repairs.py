@@ -75,7 +75,7 @@ def _start(patient: Patient, deadline: Deadline, report: Report) -> str:
     stopped = [node.name for node in patient.containers if not node.running]
     for name in stopped:
         report(name)
-        patient.case.engine.start_container(name)
+        patient.engine.start_container(name)
 
     def probe() -> bool | NotYet:
         try:

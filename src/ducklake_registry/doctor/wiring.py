@@ -41,7 +41,7 @@ def names_of(patient: Patient) -> tuple[str, ...]:
 def _miswired(patient: Patient, node: Node) -> Finding | None:
     """Return what is wrong with the wiring of a node."""
     wanted = hosts_files(names_of(patient), node.name, NODE_PORT)
-    found = patient.case.engine.files_in(node.name, _FOLDER)
+    found = patient.engine.files_in(node.name, _FOLDER)
     wrong = [path for path, text in wanted.items() if found.get(path) != text]
     repair = patient.case.deploy_kind(str(patient.kind_name), patient.mapped or patient.endpoint.port)
     if wrong:
