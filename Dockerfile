@@ -18,6 +18,7 @@ COPY src src
 # The asynchronous half of Kubernetes' library is the larger one, and nothing here uses it.
 RUN if [ -f ca.crt ]; then export PIP_CERT=/src/ca.crt; fi && \
     export PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CONSTRAINT=/src/constraints.txt && \
+    /pip/bin/pip install --upgrade pip && \
     /pip/bin/pip wheel --no-deps --wheel-dir /wheels . && \
     /pip/bin/pip --python /opt/dlr/bin/python install --no-compile /wheels/*.whl && \
     rm -rf /opt/dlr/lib/python3*/site-packages/kubernetes/aio && \
