@@ -48,10 +48,11 @@ $(INSTALLED): pyproject.toml constraints.txt
 $(CHECKS): pyproject.toml constraints.txt
 	@bootstrap/venv --checks
 
+# Where nothing is to be written beside the sources, each of the hundreds of `dlr` that the tests start compiles them.
 test: $(CHECKS) ## Everything that checks the project
 	bootstrap/up --tests
 	@$(MAKE) --no-print-directory lint
-	DLR_TEST_REGISTRY="$${DLR_TEST_REGISTRY:-$$(bootstrap/lib/call program_path registry)}" $(VENV)/bin/pytest $(SIDE_BY_SIDE) $(ARGS)
+	PYTHONDONTWRITEBYTECODE= DLR_TEST_REGISTRY="$${DLR_TEST_REGISTRY:-$$(bootstrap/lib/call program_path registry)}" $(VENV)/bin/pytest $(SIDE_BY_SIDE) $(ARGS)
 
 SHELL_SCRIPTS := bootstrap/up bootstrap/venv bootstrap/pack bootstrap/constraints bootstrap/python bootstrap/lib/call bootstrap/node/entrypoint \
                  bootstrap/node/import-images bootstrap/node/runc-bounded tests/images/postgres/entrypoint .ci/run \
