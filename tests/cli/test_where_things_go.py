@@ -204,7 +204,7 @@ def test_a_new_check(copy: Copy, registry: RunningRegistry) -> None:
     line = '    Check(Category.CATALOG, "in-order", in_order),\n'
     copy.change(
         "acceptance/catalog.py",
-        ("NotSupported\n\nif TYPE_CHECKING", "expect, "),
+        ("NotSupported\nfrom", "expect, "),
         ("CHECKS = (\n", CHECK),
         ('    Check(Category.CATALOG, "pages"', line),
     )
