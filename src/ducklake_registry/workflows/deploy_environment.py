@@ -119,8 +119,9 @@ class DeployEnvironment:
 
         Somebody else may bring them before the pods start; where nobody may ask for Secrets, none is missing.
         """
-        made = {(each["kind"], each["metadata"]["name"]) for each in self._all()}
-        wanted = {name: each for each in self._all() for name in secrets(each) if (SECRET.name, name) not in made}
+        objects = self._all()
+        made = {each["metadata"]["name"] for each in objects if each["kind"] == SECRET.name}
+        wanted = {name: each for each in objects for name in secrets(each) if name not in made}
         found = []
         for name, each in sorted(wanted.items()):
             namespace = placed(self.cluster, each)["metadata"]["namespace"]

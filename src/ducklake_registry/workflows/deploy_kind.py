@@ -11,7 +11,7 @@ from ducklake_registry.cluster.client import Cluster
 from ducklake_registry.cluster.hosting import Hosting, publish
 from ducklake_registry.cluster.kubeconfig import Kubeconfig, merge
 from ducklake_registry.cluster.wiring import hosts_files, registry_names
-from ducklake_registry.errors import ClusterError, RegistryError
+from ducklake_registry.errors import RegistryError
 from ducklake_registry.manifests import RegistrySpec, find, patched, registry_objects
 from ducklake_registry.registry import RegistryClient
 from ducklake_registry.step import Step
@@ -75,7 +75,7 @@ class DeployKind:
         """Make or repair the cluster; in a new one the next steps are begun while it is still starting."""
         if self.engine.nodes(self.spec.name):
             return self.kind_cluster.ensure(report)
-        begun = [self._reach_early, self._load_image_early]
+        begun = [self._reach_early, self.load_image]
         if self._size == 1:
             # A pod that found no node before the workers have joined is not tried again for most of a minute.
             begun.append(self._deploy_early)
@@ -90,11 +90,6 @@ class DeployKind:
     def _reach_early(self, _report: Report) -> str:
         """See that the control plane is up: until then it needs all that the machine has, afterwards little."""
         return self._own_cluster.version()
-
-    def _load_image_early(self, report: Report) -> str:
-        if len(self.engine.nodes(self.spec.name)) < self._size:
-            raise ClusterError("not all nodes are there")
-        return self.load_image(report)
 
     def _deploy_early(self, report: Report) -> str:
         self._make_volume(self._own_cluster, report)
