@@ -3,7 +3,15 @@
 from ducklake_registry.manifests.files import Object, data_folder, load, registry_objects
 from ducklake_registry.manifests.patches import RegistrySpec, find, patched
 from ducklake_registry.manifests.quantity import parse_quantity
-from ducklake_registry.manifests.workloads import images, load_workloads, pinned, repository_of, runs, secrets
+from ducklake_registry.manifests.workloads import (
+    images,
+    load_workloads,
+    pinned,
+    pod_specs,
+    repository_of,
+    runs,
+    secrets,
+)
 
 __all__ = [
     "Object",
@@ -16,6 +24,7 @@ __all__ = [
     "parse_quantity",
     "patched",
     "pinned",
+    "pod_specs",
     "registry_objects",
     "repository_of",
     "runs",

@@ -63,7 +63,7 @@ def runs(each: Object, repository: Repository) -> bool:
 
 def secrets(each: Object) -> set[str]:
     """Return the Secrets without which an object's pods do not start."""
-    return {str(name) for spec in _pod_specs(each) for name in _secrets(spec)}
+    return {str(name) for spec in pod_specs(each) for name in _secrets(spec)}
 
 
 def repository_of(image: Any) -> Repository | None:
@@ -96,7 +96,7 @@ def _problem(each: Any) -> str | None:
 
 def _places(each: Object) -> Iterator[tuple[dict[str, Any], str]]:
     """Yield every dictionary and key under which an object names an image to run or to mount."""
-    for spec in _pod_specs(each):
+    for spec in pod_specs(each):
         for kind in _CONTAINERS:
             for container in _dictionaries(spec.get(kind)):
                 if "image" in container:
@@ -123,8 +123,8 @@ def _secrets(spec: dict[str, Any]) -> Iterator[Any]:
             yield name
 
 
-def _pod_specs(each: Object) -> Iterator[dict[str, Any]]:
-    """Yield the specifications of the pods that an object makes: a pod's own, a template's, a schedule's."""
+def pod_specs(each: Object) -> Iterator[dict[str, Any]]:
+    """Yield what may specify an object's pods, the innermost last: its own, its template's, its schedule's."""
     for path in (("spec",), ("spec", "template", "spec"), ("spec", "jobTemplate", "spec", "template", "spec")):
         found: Any = each
         for key in path:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ducklake_registry.cluster.diagnosis import event_time, pod_trouble
 from ducklake_registry.cluster.workload import container, is_ready, is_registry, progress
-from ducklake_registry.manifests import parse_quantity
+from ducklake_registry.manifests import parse_quantity, pod_specs
 
 if TYPE_CHECKING:
     from ducklake_registry.manifests import Object
@@ -64,7 +64,8 @@ class Workload:
     def of(cls, kind: str, workload: Object) -> Workload:
         """Read a Deployment, a StatefulSet, a DaemonSet, a Job, a CronJob or a Pod."""
         now, spec = progress(workload, kind), workload["spec"]
-        image = _pod_of(spec)["containers"][0]["image"]
+        *_, pod = pod_specs(workload)
+        image = pod["containers"][0]["image"]
         namespace = workload["metadata"]["namespace"]
         return cls(
             namespace,
@@ -84,13 +85,6 @@ class Workload:
     def whole(self) -> bool:
         """Whether all is there that is wanted now."""
         return self.suspended or self.ready >= self.wanted
-
-
-def _pod_of(spec: Object) -> Object:
-    """Return the specification of the pods that a workload makes, or is."""
-    spec = spec.get("jobTemplate", {}).get("spec", spec)
-    template: Object = spec.get("template", {}).get("spec", spec)
-    return template
 
 
 @dataclass(frozen=True, slots=True)
