@@ -1,8 +1,9 @@
-"""An image of 100 MB built from a folder, pushed and pulled through the engine.
+"""An image of 100 MB built from a folder, pushed and pulled through the engine; and one of code, which is 1 MB.
 
 `docker build` and `docker push` do the same but for what `dlr` asks and tells besides: tags from git, labels,
 the digest that the registry has. Before each new image its one file is written anew; before each pull the engine
-forgets the image.
+forgets the image. Where nothing has changed the engine still takes in all of the folder to see that, which is why
+a folder of 100 MB has a line of its own there.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import subprocess
 import tempfile
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MEGABYTES = 100
+_CODE = 1
 _IMAGE = "bench/engine"
 
 
@@ -28,53 +31,88 @@ _IMAGE = "bench/engine"
 def _prepare(scale: Scale) -> Iterator[list[Contender]]:
     with tempfile.TemporaryDirectory(prefix="dlr-bench-") as name:
         folder = Path(name)
-        (project := folder / "project").mkdir()
-        (project / "Dockerfile").write_text("FROM scratch\nCOPY content /content\n")
         (folder / "registry").mkdir()
-
-        def renew() -> None:
-            (project / "content").write_bytes(os.urandom(scale.of(_MEGABYTES) * 1_000_000))
-
         with empty_registry(folder / "registry") as registry:
-            names = {each: f"{registry.host}/{_IMAGE}-{each}:v1" for each in ("dlr", "docker")}
-            push = (DLR, "build-and-push", str(project), f"--image={_IMAGE}-dlr", "--tag=v1", "--quiet")
-            ours = (*push, f"--registry={registry.host}")
-            theirs = (
-                f"docker build --quiet --tag={names['docker']} {project} && docker push --quiet {names['docker']}"
-            )
-
-            def forget() -> None:
-                for each in names.values():
-                    _forget(each)
-
+            large = _Project.make(folder / "large", registry.host, scale.of(_MEGABYTES))
+            code = _Project.make(folder / "code", registry.host, _CODE)
             try:
-                renew()
-                run(*ours)
-                run("bash", "-euc", theirs)
-                pull = (DLR, "pull-from-registry", f"{_IMAGE}-dlr:v1", f"--registry={registry.host}", "--quiet")
-                yield [
-                    program(Role.OURS, "dlr, new image", *ours, before=renew),
-                    shell(Role.PEER, "docker, new image", theirs, "docker", before=renew),
-                    program(Role.OURS, "dlr, unchanged", *ours, before=lambda: _again(ours)),
-                    shell(
-                        Role.PEER,
-                        "docker, unchanged",
-                        theirs,
-                        "docker",
-                        before=lambda: _again(("bash", "-euc", theirs)),
-                    ),
-                    program(Role.OURS, "dlr, pull", *pull, before=forget),
-                    program(
-                        Role.PEER, "docker, pull", "docker", "pull", "--quiet", names["docker"], before=forget
-                    ),
-                ]
+                yield [*large.contenders(), *large.unchanged(", 100 MB"), *code.unchanged("")]
             finally:
-                forget()
+                large.forget()
+                code.forget()
 
 
-def _again(words: tuple[str, ...]) -> None:
-    """Have it done, so that nothing is left to do."""
-    run(*words)
+@dataclass(frozen=True, slots=True)
+class _Project:
+    """A folder that is built by `dlr` and by `docker`, to images of their own at a registry."""
+
+    folder: Path
+    host: str
+    megabytes: int
+
+    @classmethod
+    def make(cls, folder: Path, host: str, megabytes: int) -> _Project:
+        """Make one of that size, built and pushed once."""
+        folder.mkdir()
+        (folder / "Dockerfile").write_text("FROM scratch\nCOPY content /content\n")
+        made = cls(folder, host, megabytes)
+        made.renew()
+        run(*made.ours)
+        run("bash", "-euc", made.theirs)
+        return made
+
+    @property
+    def image(self) -> str:
+        return f"{_IMAGE}-{self.folder.name}"
+
+    @property
+    def ours(self) -> tuple[str, ...]:
+        what = (str(self.folder), f"--image={self.image}-dlr", f"--registry={self.host}", "--tag=v1", "--quiet")
+        return (DLR, "build-and-push", *what)
+
+    @property
+    def theirs(self) -> str:
+        name = f"{self.host}/{self.image}-docker:v1"
+        return f"docker build --quiet --tag={name} {self.folder} && docker push --quiet {name}"
+
+    def renew(self) -> None:
+        """Change what is built."""
+        (self.folder / "content").write_bytes(os.urandom(self.megabytes * 1_000_000))
+
+    def forget(self) -> None:
+        """Let the engine forget both images."""
+        for each in ("dlr", "docker"):
+            _forget(f"{self.host}/{self.image}-{each}:v1")
+
+    def contenders(self) -> list[Contender]:
+        """Return those that build what is new, and pull it."""
+        pull = (DLR, "pull-from-registry", f"{self.image}-dlr:v1", f"--registry={self.host}", "--quiet")
+        name = f"{self.host}/{self.image}-docker:v1"
+        return [
+            program(Role.OURS, "dlr, new image", *self.ours, before=self.renew),
+            shell(Role.PEER, "docker, new image", self.theirs, "docker", before=self.renew),
+            program(Role.OURS, "dlr, pull", *pull, before=self.forget),
+            program(Role.PEER, "docker, pull", "docker", "pull", "--quiet", name, before=self.forget),
+        ]
+
+    def unchanged(self, which: str) -> list[Contender]:
+        """Return those that find nothing to do."""
+        theirs = self.theirs
+
+        def both() -> None:
+            run(*self.ours)
+            run("bash", "-euc", theirs)
+
+        return [
+            program(Role.OURS, f"dlr, unchanged{which}", *self.ours, before=both),
+            shell(
+                Role.PEER,
+                f"docker, unchanged{which}",
+                theirs,
+                "docker",
+                before=both,
+            ),
+        ]
 
 
 def _forget(image: str) -> None:

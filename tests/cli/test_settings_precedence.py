@@ -109,6 +109,13 @@ def test_no_setting_ends_in_a_traceback(key: str, value: str, dlr_here: Dlr, fol
     assert done.returncode in {0, 2}
 
 
+def test_a_list_where_one_value_is_taken(dlr_here: Dlr, folder: Path) -> None:
+    (folder / "dlr.toml").write_text("host_port = [5001, 5002]\n")
+    done = dlr_here("deploy-kind", "--dry-run")
+    assert done.returncode == 2
+    assert done.stderr == f"error: {folder}/dlr.toml: host_port is one value, not a list\n"
+
+
 def test_an_unknown_setting_and_what_was_meant(dlr_here: Dlr, folder: Path) -> None:
     (folder / "dlr.toml").write_text("host_prt = 5001\n")
     done = dlr_here("deploy-kind", "--dry-run")

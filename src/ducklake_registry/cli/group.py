@@ -84,24 +84,38 @@ class DlrGroup(TyperGroup):
     def defaults(self, project: ProjectFile, *, verbose: bool = False) -> dict[str, dict[str, Any]]:
         """Return the project's settings, and what was said before the command, as defaults of its options.
 
-        Raises UsageError for a setting that no command has.
+        A list is for the commands that take several values. Raises UsageError for a setting that no command has,
+        and for a list that none takes.
         """
         values = {_key(name): value for name, value in project.values.items() if name != ENVIRONMENT}
         values = {key: _as_typed(key, value, project) for key, value in values.items()}
         values |= {"verbose": "true"} if verbose else {}
         options = {
-            name: {_setting(each): str(each.name) for each in command.params if each.envvar}
+            name: {_setting(each): each for each in command.params if each.envvar}
             for name, command in self.commands.items()
         }
-        known = {option for each in options.values() for option in each}
-        for unknown in values.keys() - known:
-            near = difflib.get_close_matches(unknown, known, 1)
-            hint = f"did you mean {near[0]}?" if near else "a setting has its option's name: timeout, registry, …"
-            raise UsageError(f"{project.path}: there is no setting {unknown!r}", hint)
+        _check(values, [pair for each in options.values() for pair in each.items()], project)
         return {
-            name: {each[key]: value for key, value in values.items() if key in each}
+            name: {str(each[key].name): value for key, value in values.items() if _takes(each.get(key), value)}
             for name, each in options.items()
         }
+
+
+def _check(values: dict[str, Any], options: list[tuple[str, Any]], project: ProjectFile) -> None:
+    """Raise UsageError for a setting that is no option's, or a list where all of its options take one value."""
+    known = {key for key, _ in options}
+    for key, value in values.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            hint = f"did you mean {near[0]}?" if near else "a setting has its option's name: timeout, registry, …"
+            raise UsageError(f"{project.path}: there is no setting {key!r}", hint)
+        if not any(_takes(option, value) for name, option in options if name == key):
+            raise UsageError(f"{project.path}: {key} is one value, not a list")
+
+
+def _takes(option: Any, value: Any) -> bool:
+    """Tell whether there is such an option and a setting's value is of its shape."""
+    return option is not None and (option.multiple or option.nargs != 1 or not isinstance(value, list))
 
 
 def usual_registry(project: ProjectFile) -> str:

@@ -72,20 +72,24 @@ def platform_of(engine: Engine, image: str) -> str:
 @contextlib.contextmanager
 def named(engine: Engine, image_id: str, names: Sequence[str]) -> Iterator[None]:
     """Give an image further names; if the block fails, each name is what it was before."""
-    with names_kept(engine, names):
+    with names_kept(engine, names) as before:
         for name in names:
-            _tag(engine, image_id, name)
+            if before.get(name) != image_id:
+                _tag(engine, image_id, name)
         yield
 
 
 @contextlib.contextmanager
-def names_kept(engine: Engine, names: Sequence[str]) -> Iterator[None]:
-    """See that if the block fails, each name is what it was before, whoever changed it in the block."""
+def names_kept(engine: Engine, names: Sequence[str]) -> Iterator[Mapping[str, str | None]]:
+    """See that if the block fails, each name is what it was before, whoever changed it in the block.
+
+    The block gets the ids of the images that have the names now.
+    """
     before: Mapping[str, str | None] = {}
     with contextlib.suppress(EngineError):  # without an engine there is no name to keep
         before = {name: engine.image_id(name) for name in names}
     try:
-        yield
+        yield before
     except BaseException:
         for name, former in before.items():
             _restore(engine, name, former)
