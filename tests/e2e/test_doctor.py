@@ -54,6 +54,14 @@ server = HTTPServer(("127.0.0.1", int(sys.argv[1])), Receiver)
 print("listening", flush=True)
 server.serve_forever()
 """
+# The same certificate once more, signed by the same authority, but for yesterday.
+EXPIRE = """
+cd /etc/kubernetes/pki
+openssl x509 -x509toreq -in apiserver.crt -signkey apiserver.key -copy_extensions copy -out /tmp/request
+openssl x509 -req -in /tmp/request -CA ca.crt -CAkey ca.key -set_serial 7 -days -1 -copy_extensions copy \\
+  -out apiserver.crt
+rm /tmp/request
+"""
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 
 
@@ -388,6 +396,17 @@ def test_a_clock_that_is_wrong(environment: Environment) -> None:
     assert "certificate has expired" in found.of("kubernetes")["seen"]
     assert "the clock of the engine is 109" in found.of("kubernetes")["means"]
     assert "timedatectl" in found.of("kubernetes")["repair"]
+    healthy(environment)
+
+
+def test_a_certificate_of_the_cluster_that_has_expired(environment: Environment) -> None:
+    """As on a cluster that nobody has upgraded for a year; here it is the one that the API server shows to all."""
+    control_plane = environment.nodes()[0]
+    run("docker", "exec", control_plane, "sh", "-euc", EXPIRE)
+    found = until(environment, "kubernetes", "certificate has expired")
+    assert found.content["broken_at"] == "kubernetes"
+    assert "a certificate or token that opens the cluster is not valid now" in found.of("kubernetes")["means"]
+    typed(environment, found.of("kubernetes")["repair"])
     healthy(environment)
 
 

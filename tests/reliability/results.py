@@ -41,7 +41,7 @@ class Experiment:
 EXPERIMENTS = {
     "kills": Experiment(kills, 2, 1, "environments"),
     "restarts": Experiment(restarts, 100, 10, "kills"),
-    "cuts": Experiment(cuts, 1_000, PIECE, "cuts"),
+    "cuts": Experiment(cuts, 1_000, PIECE, "cuts", beside=True),
     "fuzz": Experiment(fuzz, 100_000, 2_000, "broken answers", beside=True),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from ducklake_registry.cluster.client import Cluster
 from ducklake_registry.cluster.hosting import Hosting, publish
 from ducklake_registry.cluster.kubeconfig import Kubeconfig, merge
 from ducklake_registry.cluster.wiring import hosts_files, registry_names
-from ducklake_registry.errors import RegistryError
+from ducklake_registry.errors import ClusterError, RegistryError
 from ducklake_registry.manifests import RegistrySpec, find, patched, registry_objects
 from ducklake_registry.registry import RegistryClient
 from ducklake_registry.step import Step
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from ducklake_registry.engine import Engine
     from ducklake_registry.step import Report
+
+_ADMIN_CONF = "/etc/kubernetes/admin.conf"
 
 HELP_URL = "https://kind.sigs.k8s.io/docs/user/local-registry/"
 
@@ -75,7 +78,7 @@ class DeployKind:
         """Make or repair the cluster; in a new one the next steps are begun while it is still starting."""
         if self.engine.nodes(self.spec.name):
             return self.kind_cluster.ensure(report)
-        begun = [self._reach_early, self.load_image]
+        begun = [self._see_kubeconfig, self._reach_early, self.load_image]
         if self._size == 1:
             # A pod that found no node before the workers have joined is not tried again for most of a minute.
             begun.append(self._deploy_early)
@@ -87,11 +90,19 @@ class DeployKind:
         """How many nodes the cluster is to have."""
         return len(kind.config(self.spec)["nodes"])
 
+    def _see_kubeconfig(self, _report: Report) -> str:
+        """See that kubeadm has written a kubeconfig: to ask kind for it starts four programs, each time."""
+        node = self.engine.nodes(self.spec.name)[:1]
+        if not any(self.engine.files_in(each.name, _ADMIN_CONF) for each in node):
+            raise ClusterError(f"the control plane of {self.spec.name} has no {_ADMIN_CONF}")
+        return "there"
+
     def _reach_early(self, _report: Report) -> str:
         """See that the control plane is up: until then it needs all that the machine has, afterwards little."""
         return self._own_cluster.version()
 
     def _deploy_early(self, report: Report) -> str:
+        self._first_volume(self._own_cluster).begin_class(self.engine.nodes(self.spec.name)[0])
         self._make_volume(self._own_cluster, report)
         return DeployRegistry(self._own_cluster, self.registry, self.deadline).apply(report)
 
@@ -165,8 +176,10 @@ class DeployKind:
         return self._make_volume(self.cluster, report)
 
     def _make_volume(self, cluster: Cluster, report: Report) -> str:
-        volume = FirstVolume(cluster, self.engine, patched(registry_objects(), self.registry))
-        return volume.ensure(self.engine.nodes(self.spec.name), report)
+        return self._first_volume(cluster).ensure(self.engine.nodes(self.spec.name), report)
+
+    def _first_volume(self, cluster: Cluster) -> FirstVolume:
+        return FirstVolume(cluster, self.engine, patched(registry_objects(), self.registry))
 
     def publish(self, _report: Report) -> str:
         """Tell other tools where the registry is."""
@@ -181,9 +194,11 @@ class DeployKind:
 
     def wait_for_api(self, report: Report) -> str:
         """Wait until the registry answers from where the user stands."""
+        # While the way to it is being made, what is sent may be dropped, and is sent again after a whole second.
+        patience = itertools.chain((0.3, 0.6), itertools.repeat(5))
 
         def probe() -> str | NotYet:
-            with RegistryClient(self.address, timeout=5) as client:
+            with RegistryClient(self.address, timeout=next(patience)) as client:
                 try:
                     client.ping()
                 except RegistryError as error:
