@@ -298,25 +298,38 @@ def kubelet(node: str, configuration: str, kept: str) -> Iterator[None]:
         configured(kept)
 
 
-def test_a_volume_that_is_full(environment: Environment) -> None:
+def test_a_volume_that_is_full(environment: Environment, tmp_path: Path) -> None:
     """A small filesystem is put over the volume: kind's own has the machine's disk."""
     claim = ("get", "pvc", "registry-storage", "-o", "jsonpath={.spec.volumeName}")
     volume = environment.kubectl(*IN_STORAGE, *claim)
     path = environment.kubectl("get", "pv", volume, "-o", "jsonpath={.spec.hostPath.path}{.spec.local.path}")
     node = environment.nodes()[-1]
     run("docker", "exec", node, "mount", "-t", "tmpfs", "-o", "size=300m,mode=0777", "tmpfs", path)
+    large = f"{environment.registry}/doctor/large:v1"
     try:
         restart(environment)
         healthy(environment)
-        run("docker", "exec", node, "dd", "if=/dev/zero", f"of={path}/ballast", "bs=1M", "count=200")
+        push_of_random_bytes(large, 100, tmp_path)
         found = looked(environment)
         assert found.content["broken_at"] == "claim"
         assert "of 300 MiB free" in found.of("claim")["seen"]
-        run("docker", "exec", node, "rm", f"{path}/ballast")
+        typed(environment, found.of("claim")["repair"].replace(" IMAGE ", f" {large} --yes "))
         healthy(environment)
+        used = run("docker", "exec", node, "du", "--summarize", "--block-size=1M", path).split()[0]
+        assert int(used) < 10, "the image's bytes are gone"
+        run("docker", "push", large)
     finally:
+        subprocess.run(["docker", "rmi", large], capture_output=True, check=False)
         run("docker", "exec", node, "umount", "--lazy", path)
         restart(environment)
+
+
+def push_of_random_bytes(name: str, megabytes: int, folder: Path) -> None:
+    """Build an image that cannot be compressed, and push it."""
+    (folder / "Dockerfile").write_text("FROM scratch\nCOPY content /\n")
+    (folder / "content").write_bytes(os.urandom(megabytes << 20))
+    run("docker", "build", "--quiet", f"--tag={name}", str(folder))
+    run("docker", "push", name)
 
 
 def test_pods_whose_images_cannot_be_pulled(environment: Environment) -> None:

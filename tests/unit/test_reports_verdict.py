@@ -11,7 +11,7 @@ import pytest
 from ducklake_registry.display.output import plain
 from ducklake_registry.errors import AccessDenied, ClusterError, ClusterUnreachable, DlrError, RegistryUnreachable
 from ducklake_registry.reports.objects import Claim, Pod, Port, Service, Workload
-from ducklake_registry.reports.registry_status import Answer, RegistryStatus, Usage, judged
+from ducklake_registry.reports.registry_status import Answer, RegistryStatus, Usage, judged, with_guess
 from ducklake_registry.reports.volume import Disk
 
 THEN = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -56,6 +56,13 @@ def judge(errors: dict[str, DlrError] | None = None, **changes: Any) -> Registry
 def test_all_well() -> None:
     status = judge()
     assert (status.healthy, status.verdict, status.hint) == (True, "healthy", None)
+    assert with_guess(status) == status
+
+
+def test_a_registry_that_nobody_names_may_be_another() -> None:
+    status = with_guess(judge(published=None))
+    assert status.healthy
+    assert "what answers at localhost:5000 was taken for it" in (status.hint or "")
 
 
 @pytest.mark.parametrize(
@@ -73,7 +80,7 @@ def test_all_well() -> None:
         ({"claim": None}, "claim is gone", "dlr deploy-registry"),
         ({"claim": replace(CLAIM, phase="Lost")}, "registry-storage is lost", "kubectl describe pvc -n storage"),
         ({"services": ()}, "service docker-registry is gone", "dlr deploy-registry"),
-        ({"disk": Disk(100 * GIB, 1024**2)}, "nearly full: 1 MiB free", "delete-image"),
+        ({"disk": Disk(100 * GIB, 1024**2)}, "nearly full: 1 MiB free", "dlr doctor"),
     ],
 )
 def test_what_is_broken_and_what_to_type(changes: dict[str, Any], verdict: str, hint: str) -> None:

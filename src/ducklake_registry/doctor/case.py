@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # By which options each command is told what it is about.
 _CLUSTER = ("context", "namespace", "kubeconfig")
 _ABOUT = {
+    "delete-image": ("registry", "context", "kubeconfig"),
     "deploy-kind": ("namespace", "kubeconfig"),
     "destroy-kind": ("kubeconfig",),
     "doctor": ("registry", *_CLUSTER),
@@ -74,6 +75,17 @@ class Case:
         """Return the command that replaces the registry's pods."""
         deployment = f"deployment/{names.DEPLOYMENT}"
         return self.kubectl(context, "rollout restart", deployment, "--namespace", self.namespace)
+
+    def free(self, context: str) -> str:
+        """Return the command that frees the room of an image: deleting it takes its names away, and no bytes.
+
+        Those go when they are collected, while nobody pushes. The registry is made to forget which blobs it has,
+        or it would not take them when they come again.
+        """
+        pod = f"deployment/{names.DEPLOYMENT}"
+        program = f"-- registry garbage-collect {names.CONFIG_FILE}"
+        collect = self.kubectl(context, "exec", pod, "--namespace", self.namespace, program)
+        return f"{self.dlr('delete-image')} IMAGE && {collect} && {self.restart(context)}"
 
     def deploy_kind(self, name: str, host_port: int) -> str:
         """Return the command that makes or repairs the laptop's cluster."""

@@ -126,7 +126,7 @@ def _full(patient: Patient) -> Finding | None:
             seen = f"the volume has {under.free // _MIB:,} of {under.size // _MIB:,} MiB free"
             means = "pushes fail: the registry has nowhere to put what comes"
             listing = patient.case.dlr("list-registry-images", sort="size")
-            return Finding(seen, means, f"{listing}  # then: dlr delete-image IMAGE")
+            return Finding(seen, means, f"{patient.case.free(patient.context)}  # IMAGE: {listing}")
     return None
 
 

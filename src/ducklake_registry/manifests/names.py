@@ -19,3 +19,6 @@ PORT = 5000
 
 FOLDER = "/var/lib/registry"
 """Where the volume is in the pod."""
+
+CONFIG_FILE = "/etc/docker-registry/config.yml"
+"""Where its configuration is in the pod."""

@@ -153,7 +153,8 @@ def look(cluster: Cluster, namespace: str, registry: str | None = None) -> Regis
         with RegistryClient(address, timeout=_API_TIMEOUT, retry=Retry(attempts=1)) as client:
             status = _seen(questions, at, client)
         status = replace(status, context=context, registry=address, published=where.known())
-        return judged(replace(status, unavailable=questions.reasons()), questions.unavailable)
+        status = judged(replace(status, unavailable=questions.reasons()), questions.unavailable)
+        return status if registry else with_guess(status)
 
 
 def _seen(questions: Questions, at: _Registry, client: RegistryClient) -> RegistryStatus:
@@ -200,6 +201,14 @@ def judged(status: RegistryStatus, errors: Mapping[str, DlrError]) -> RegistrySt
     unseen = [part for part in ("deployment", "pods", "inside") if part in errors]
     verdict = f"healthy, as far as it can be seen without {', '.join(unseen)}" if unseen else "healthy"
     return replace(status, healthy=True, verdict=verdict)
+
+
+def with_guess(status: RegistryStatus) -> RegistryStatus:
+    """Return a status of which nobody said where the registry is, and say so where the cluster does not either."""
+    if status.published or not status.healthy:
+        return status
+    where = "since the cluster does not publish where its registry is: --registry names it"
+    return replace(status, hint=f"what answers at {status.registry} was taken for it, {where}")
 
 
 def _connected(cluster: Cluster) -> str:

@@ -88,7 +88,7 @@ def _services(status: RegistryStatus) -> Broken | None:
 def _disk(status: RegistryStatus) -> Broken | None:
     if status.disk and status.disk.free < NEARLY_FULL:
         what = f"the volume is nearly full: {status.disk.free // 1024**2} MiB free"
-        return Broken(what, "delete images (dlr delete-image) or enlarge the volume")
+        return Broken(what, "`dlr doctor` says how images are deleted and their room freed; or enlarge the volume")
     return None
 
 
