@@ -50,7 +50,9 @@ class Checkout:
 def read_checkout(folder: Path) -> Checkout:
     """Ask git what is checked out in a folder; raises NoCheckout."""
     try:
-        revision, short, committed = _git(folder, "log", "-1", "--format=%H%n%h%n%cI").splitlines()
+        revision, short, committed = _git(
+            folder, "log", "-1", "--no-show-signature", "--format=%H%n%h%n%cI"
+        ).splitlines()
     except (CommandFailed, CommandMissing) as error:
         raise NoCheckout(_reason(error)) from error
     return Checkout(

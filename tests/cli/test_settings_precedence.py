@@ -116,6 +116,19 @@ def test_a_list_where_one_value_is_taken(dlr_here: Dlr, folder: Path) -> None:
     assert done.stderr == f"error: {folder}/dlr.toml: host_port is one value, not a list\n"
 
 
+def test_one_alone_stands_for_a_list_of_one(dlr_here: Dlr, folder: Path) -> None:
+    (folder / "dlr.toml").write_text('tag = "v1"\n')
+    (folder / "Dockerfile").write_text("FROM scratch\n")
+    done = dlr_here("build-and-push", "--dry-run")
+    assert (done.returncode, ":v1" in done.stdout) == (0, True), done.stderr
+
+
+def test_a_moment_that_is_none(dlr_here: Dlr) -> None:
+    done = dlr_here("build-and-push", "--dry-run", "--tag=v1", SOURCE_DATE_EPOCH="1700000000000")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
 def test_an_unknown_setting_and_what_was_meant(dlr_here: Dlr, folder: Path) -> None:
     (folder / "dlr.toml").write_text("host_prt = 5001\n")
     done = dlr_here("deploy-kind", "--dry-run")

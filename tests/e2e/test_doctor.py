@@ -313,7 +313,7 @@ def test_a_volume_that_is_full(environment: Environment, tmp_path: Path) -> None
         found = looked(environment)
         assert found.content["broken_at"] == "claim"
         assert "of 300 MiB free" in found.of("claim")["seen"]
-        typed(environment, found.of("claim")["repair"].replace(" IMAGE ", f" {large} --yes "))
+        typed(environment, found.of("claim")["repair"].replace("/IMAGE ", "/doctor/large:v1 --yes "))
         healthy(environment)
         used = run("docker", "exec", node, "du", "--summarize", "--block-size=1M", path).split()[0]
         assert int(used) < 10, "the image's bytes are gone"

@@ -163,6 +163,12 @@ def test_an_error_within_the_stream_is_one(api: FakeApi, engine: Engine) -> None
         engine.pull("registry:3", Deadline(5), silent)
 
 
+def test_a_stream_that_breaks_off_is_an_error_of_the_engine(api: FakeApi, engine: Engine) -> None:
+    api.answers[f"POST {API}/images/create"] = Answer(body=json.dumps({"status": "Pulling"}), cut=True)
+    with pytest.raises(EngineError, match="the Docker Engine does not answer"):
+        engine.pull("registry:3", Deadline(5), silent)
+
+
 @pytest.mark.parametrize("status", [404, 500])
 def test_an_image_that_cannot_be_had(status: int, api: FakeApi, engine: Engine) -> None:
     said = "manifest for registry:none not found: manifest unknown"

@@ -43,6 +43,8 @@ def test_layers_are_summed_up_and_those_that_move_shown() -> None:
         ("x509: certificate signed by unknown authority", EngineError, "/etc/docker/certs.d/h:5000/ca.crt"),
         ("write /tmp/x: no space left on device", EngineError, "docker system prune"),
         ("something new", EngineError, "dlr logs"),
+        ('Head "http://h:5000/v2/certificate/denied": connection refused', ConnectionBroken, "registry-status"),
+        ("remote error: tls: bad certificate", EngineError, "/etc/docker/certs.d/h:5000/ca.crt"),
     ],
 )
 def test_what_a_failure_means(said: str, kind: type[Exception], hint: str) -> None:

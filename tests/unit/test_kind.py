@@ -213,8 +213,8 @@ def test_kinds_own_error_is_the_message(monkeypatch: pytest.MonkeyPatch, tmp_pat
         tmp_path, monkeypatch, "echo 'Creating' >&2; echo 'ERROR: failed to do it' >&2; echo 'stack' >&2; exit 1"
     )
     with pytest.raises(ClusterError) as caught:
-        kind.clusters()
-    assert caught.value.message == "kind get clusters failed: failed to do it"
+        kind.kubeconfig_of("x")
+    assert caught.value.message == "kind get kubeconfig failed: failed to do it"
     assert caught.value.details == ("Creating", "stack")
 
 

@@ -96,7 +96,11 @@ class DlrGroup(TyperGroup):
         }
         _check(values, [pair for each in options.values() for pair in each.items()], project)
         return {
-            name: {str(each[key].name): value for key, value in values.items() if _takes(each.get(key), value)}
+            name: {
+                str(each[key].name): _in_shape(each[key], value)
+                for key, value in values.items()
+                if _takes(each.get(key), value)
+            }
             for name, each in options.items()
         }
 
@@ -116,6 +120,11 @@ def _check(values: dict[str, Any], options: list[tuple[str, Any]], project: Proj
 def _takes(option: Any, value: Any) -> bool:
     """Tell whether there is such an option and a setting's value is of its shape."""
     return option is not None and (option.multiple or option.nargs != 1 or not isinstance(value, list))
+
+
+def _in_shape(option: Any, value: Any) -> Any:
+    """Return a setting as its option takes it: one alone stands for a list of one."""
+    return [value] if option.multiple and not isinstance(value, list) else value
 
 
 def usual_registry(project: ProjectFile) -> str:

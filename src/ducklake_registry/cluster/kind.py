@@ -150,11 +150,6 @@ def _mappings(node: dict[str, Any], spec: KindSpec, source: Path) -> list[dict[s
     return [*others, ours]
 
 
-def clusters() -> list[str]:
-    """Return the names of the clusters that kind knows."""
-    return _kind("get", "clusters", "--quiet", timeout=30).split()
-
-
 def create(wanted: dict[str, Any], image: str | None, deadline: Deadline, report: Report) -> None:
     """Make a cluster, whose API answers then; the user's kubeconfig is not touched.
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # By which options each command is told what it is about.
 _CLUSTER = ("context", "namespace", "kubeconfig")
 _ABOUT = {
-    "delete-image": ("registry", "context", "kubeconfig"),
+    "delete-image": ("context", "kubeconfig"),
     "deploy-kind": ("namespace", "kubeconfig"),
     "destroy-kind": ("kubeconfig",),
     "doctor": ("registry", *_CLUSTER),
@@ -60,7 +60,7 @@ class Case:
             "namespace": self.namespace if self.namespace != names.NAMESPACE else None,
             "kubeconfig": self.named_kubeconfig,
         }
-        about = {name: named[name] for name in _ABOUT.get(command, _CLUSTER)}
+        about = {name: named[name] for name in _ABOUT.get(command, _CLUSTER) if name not in options}
         for name, value in (options | about).items():
             if value is not None:
                 words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
@@ -76,8 +76,8 @@ class Case:
         deployment = f"deployment/{names.DEPLOYMENT}"
         return self.kubectl(context, "rollout restart", deployment, "--namespace", self.namespace)
 
-    def free(self, context: str) -> str:
-        """Return the command that frees the room of an image: deleting it takes its names away, and no bytes.
+    def free(self, context: str, registry: str) -> str:
+        """Return the command that frees the room of an IMAGE: deleting it takes its names away, and no bytes.
 
         Those go when they are collected, while nobody pushes. The registry is made to forget which blobs it has,
         or it would not take them when they come again.
@@ -85,7 +85,7 @@ class Case:
         pod = f"deployment/{names.DEPLOYMENT}"
         program = f"-- registry garbage-collect {names.CONFIG_FILE}"
         collect = self.kubectl(context, "exec", pod, "--namespace", self.namespace, program)
-        return f"{self.dlr('delete-image')} IMAGE && {collect} && {self.restart(context)}"
+        return f"{self.dlr('delete-image')} {registry}/IMAGE && {collect} && {self.restart(context)}"
 
     def deploy_kind(self, name: str, host_port: int) -> str:
         """Return the command that makes or repairs the laptop's cluster."""

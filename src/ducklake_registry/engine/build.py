@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections import deque
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -58,10 +58,9 @@ def build(
 
     Raises BuildFailed with the step that failed, UsageError for a context that cannot be read.
     """
-    with tempfile.TemporaryFile() as archive, translated():
-        context.write(archive)
+    with translated(), closing(context.stream()) as archive:
         events = engine.api.build(
-            fileobj=archive,
+            fileobj=archive,  # type: ignore[arg-type]  # the SDK passes it on to requests, which takes pieces too
             custom_context=True,
             dockerfile=context.dockerfile_name,
             buildargs=dict(options.build_args),

@@ -201,13 +201,16 @@ class Engine:
         """Return whether all these text files (path to content) are in a container, running or not."""
         return all(self._read(container, path) == text for path, text in files.items())
 
-    def has_anything_in(self, container: str, folder: str) -> bool:
-        """Return whether a folder of a container, running or not, is there and not empty."""
+    def has_files_in(self, container: str, folder: str) -> bool:
+        """Return whether a folder of a container, running or not, is there and has a file at any depth."""
         with contextlib.suppress(NotThere), translated():
-            chunks, _ = self._client.containers.get(container).get_archive(folder)
-            # The folder comes first; whatever is in it begins within the first piece.
-            with tarfile.open(fileobj=io.BytesIO(next(iter(chunks))), mode="r|") as archive:
-                return archive.next() is not None and archive.next() is not None
+            chunks = iter(self._client.containers.get(container).get_archive(folder)[0])
+            first = next(chunks)
+            # Of folders alone there are not as many as would fill a piece.
+            if next(chunks, None) is not None:
+                return True
+            with tarfile.open(fileobj=io.BytesIO(first), mode="r|") as archive:
+                return any(not each.isdir() for each in archive)
         return False
 
     def files_in(self, container: str, folder: str) -> dict[str, str]:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import TYPE_CHECKING
 
 from ducklake_registry.errors import UsageError
 
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+_PIECE = 1 << 20
 _FOREIGN_DOCKERFILE = ".dlr.Dockerfile"
 """Its name in the context where it comes from elsewhere; always the same, for the sake of the build's cache."""
 
@@ -38,29 +47,41 @@ class BuildContext:
         return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else _FOREIGN_DOCKERFILE
 
     def files(self) -> list[str]:
-        """Return the paths of all files and folders to send."""
+        """Return the paths of all files and folders to send. Raises UsageError for what cannot be read."""
         from docker.utils import exclude_paths
 
-        return sorted(exclude_paths(str(self.folder.resolve()), self._ignored(), self.dockerfile_name))
+        with _read():
+            return sorted(exclude_paths(str(self.folder.resolve()), self._ignored(), self.dockerfile_name))
 
     def newest(self) -> datetime:
-        """Return when anything to be sent was last changed; git's own files change when it is only asked."""
-        paths = (self.folder / each for each in self.files() if Path(each).parts[0] != ".git")
-        times = [path.lstat().st_mtime for path in paths if path.is_symlink() or path.exists()]
-        return datetime.fromtimestamp(int(max(times, default=0)), UTC)
+        """Return when anything to be sent was last changed; git's own files change when it is only asked.
 
-    def write(self, archive: IO[bytes]) -> None:
-        """Write a tar of the files. Raises UsageError for one that cannot be read."""
+        Raises UsageError for what cannot be read.
+        """
+        times = [0.0]
+        for path in (self.folder / each for each in self.files() if Path(each).parts[0] != ".git"):
+            with _read(), contextlib.suppress(FileNotFoundError):
+                times.append(path.lstat().st_mtime)
+        return datetime.fromtimestamp(int(max(times)), UTC)
+
+    def stream(self) -> Generator[bytes, None, None]:
+        """Yield a tar of the files while it is made, piece by piece: a context may be larger than the disk's rest.
+
+        Raises UsageError for a file that cannot be read.
+        """
+        reading, writing = os.pipe()
+        with ThreadPoolExecutor(1, thread_name_prefix="context") as pool, io.FileIO(reading) as archive:
+            written = pool.submit(self._write, writing)
+            while piece := archive.read(_PIECE):
+                yield piece
+            written.result()
+
+    def _write(self, pipe: int) -> None:
         from docker.utils.build import create_archive
 
-        try:
+        with _read(), _Pipe(pipe, "wb") as archive:
             root = str(self.folder.resolve())
             create_archive(root, files=self.files(), fileobj=archive, extra_files=self._foreign())
-        except OSError as error:
-            reason = f"{error}: {error.__cause__.strerror}" if isinstance(error.__cause__, OSError) else str(error)
-            raise UsageError(
-                f"the context cannot be read: {reason}", "leave it out with a line in .dockerignore"
-            ) from error
 
     def _ignored(self) -> list[str]:
         """Return the patterns of what to leave out; like BuildKit, those beside the Dockerfile come first."""
@@ -75,3 +96,33 @@ class BuildContext:
         if self.dockerfile_name != _FOREIGN_DOCKERFILE:
             return []
         return [(_FOREIGN_DOCKERFILE, self.dockerfile.read_text("utf-8"))]
+
+
+@contextlib.contextmanager
+def _read() -> Iterator[None]:
+    """Raise what cannot be read of a context as UsageError: a file, a folder, or a line of .dockerignore."""
+    try:
+        yield
+    except (OSError, UnicodeDecodeError, re.error) as error:
+        cause = error.__cause__
+        reason = f"{error}: {getattr(cause, 'strerror', None) or cause}" if cause else str(error)
+        raise UsageError(
+            f"the context cannot be read: {reason}", "leave it out with a line in .dockerignore"
+        ) from error
+
+
+class _Pipe(io.FileIO):
+    """The end of a pipe that an archive is written to; that asks where it begins, and goes back there."""
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]  # nothing else comes from a tarfile
+        """Write all of it: a pipe may take a part only, which an archive does not look at."""
+        rest = memoryview(data)
+        while rest:
+            rest = rest[super().write(rest) :]
+        return len(data)
+
+    def tell(self) -> int:
+        return 0
+
+    def seek(self, _offset: int, _whence: int = 0) -> int:
+        return 0

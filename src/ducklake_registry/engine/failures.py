@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ducklake_registry.errors import Denied, DlrError, EngineError, NotFound, Unauthorized
 
 _PASSING = (
@@ -19,6 +21,10 @@ _PASSING = (
 )
 
 
+_NOT_TRUSTED = re.compile("x509:|tls: [a-z ]*certificate")
+_QUOTED = re.compile('"[^"]*"')
+
+
 class ConnectionBroken(EngineError):
     """The engine lost the registry on the way: the same may well succeed a moment later."""
 
@@ -26,13 +32,14 @@ class ConnectionBroken(EngineError):
 def registry_failure(what: str, registry: str, said: str) -> DlrError:  # noqa: PLR0911 - a table
     """Make the error for what the engine said when it could not do `what` with a registry."""
     message = f"{what}: {said.strip()}"
+    said = _QUOTED.sub("", said)  # what is called like a failure is none
     if "server gave HTTP response to HTTPS client" in said:
         return EngineError(
             message,
             f'the engine speaks TLS to {registry}: give it TLS, or add it to "insecure-registries" in daemon.json'
             " (Podman: registries.conf)",
         )
-    if "x509:" in said or "certificate" in said:
+    if _NOT_TRUSTED.search(said):
         return EngineError(
             message, f"the engine does not trust it: put its authority into /etc/docker/certs.d/{registry}/ca.crt"
         )

@@ -85,9 +85,10 @@ def names_kept(engine: Engine, names: Sequence[str]) -> Iterator[Mapping[str, st
 
     The block gets the ids of the images that have the names now.
     """
-    before: Mapping[str, str | None] = {}
+    before: dict[str, str | None] = {}
     with contextlib.suppress(EngineError):  # without an engine there is no name to keep
-        before = {name: engine.image_id(name) for name in names}
+        for name in names:
+            before[name] = engine.image_id(name)
     try:
         yield before
     except BaseException:

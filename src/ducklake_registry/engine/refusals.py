@@ -22,6 +22,7 @@ def translated() -> Iterator[None]:
     """Raise what the SDK raises as EngineError."""
     from docker.errors import APIError, DockerException, NotFound
     from requests.exceptions import RequestException
+    from urllib3.exceptions import HTTPError
 
     try:
         yield
@@ -31,7 +32,7 @@ def translated() -> Iterator[None]:
         said = str(error.explanation or error)
         hint = "mend it in the Dockerfile" if "dockerfile parse error" in said else None
         raise EngineError(f"the Docker Engine refused: {said}", hint) from error
-    except (DockerException, RequestException, OSError) as error:
+    except (DockerException, RequestException, HTTPError, OSError) as error:  # HTTPError: of a stream's middle
         raise EngineError(f"the Docker Engine does not answer: {_cause(error)}", _START_HINT) from error
 
 

@@ -69,11 +69,6 @@ class Authorizer:
         self._scope_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     @property
-    def has_credentials(self) -> bool:
-        """Whether there is a user name or a token to offer."""
-        return self._known_credentials() is not None
-
-    @property
     def credentials(self) -> Credentials | None:
         """What a registry gets that asks who is there; None for one that has not asked."""
         return self._known_credentials() if self._scheme else None

@@ -147,6 +147,10 @@ def _ask_helper(helper: str, registry: str) -> Credentials | None:
             f"{program} is not installed, but Docker's config.json names it",
             f"install it, or remove {helper!r} from credsStore and credHelpers",
         ) from None
+    except OSError as error:
+        raise UsageError(
+            f"{program} cannot be run: {error.strerror}", "see credsStore and credHelpers in Docker's config.json"
+        ) from None
     except subprocess.TimeoutExpired:
         raise RegistryError(f"{program} did not answer within {_HELPER_SECONDS:.0f} s") from None
     if done.returncode == 0:
@@ -161,7 +165,9 @@ def _helper_answer(text: str, program: str) -> Credentials | None:
     try:
         answer = json.loads(text)
     except ValueError:
-        raise RegistryError(f"{program} did not answer with JSON") from None
+        answer = None
+    if not isinstance(answer, dict):
+        raise RegistryError(f"{program} did not answer with a JSON object")
     username, secret = str(answer.get("Username") or ""), str(answer.get("Secret") or "")
     if username == IDENTITY_TOKEN_USER:
         return Credentials(identity_token=secret)

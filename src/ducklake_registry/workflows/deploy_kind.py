@@ -103,7 +103,7 @@ class DeployKind:
 
     def _deploy_early(self, report: Report) -> str:
         self._first_volume(self._own_cluster).begin_class(self.engine.nodes(self.spec.name)[0])
-        self._make_volume(self._own_cluster, report)
+        self._make_volume(self._own_cluster)
         return DeployRegistry(self._own_cluster, self.registry, self.deadline).apply(report)
 
     @cached_property
@@ -171,12 +171,12 @@ class DeployKind:
             changed += self.engine.write_files(node.name, hosts_files(names, node.name, node_port))
         return f"{changed} of {len(nodes)} nodes wired" if changed else "unchanged"
 
-    def make_volume(self, report: Report) -> str:
+    def make_volume(self, _report: Report) -> str:
         """Make the registry's volume where there is no choice about it."""
-        return self._make_volume(self.cluster, report)
+        return self._make_volume(self.cluster)
 
-    def _make_volume(self, cluster: Cluster, report: Report) -> str:
-        return self._first_volume(cluster).ensure(self.engine.nodes(self.spec.name), report)
+    def _make_volume(self, cluster: Cluster) -> str:
+        return self._first_volume(cluster).ensure(self.engine.nodes(self.spec.name))
 
     def _first_volume(self, cluster: Cluster) -> FirstVolume:
         return FirstVolume(cluster, self.engine, patched(registry_objects(), self.registry))

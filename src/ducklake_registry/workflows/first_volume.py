@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ducklake_registry.cluster.client import Cluster
     from ducklake_registry.engine import Engine, Node
     from ducklake_registry.manifests import Object
-    from ducklake_registry.step import Report
 
 FOLDER = "/var/local-path-provisioner"
 """Where the storage class of kind keeps the volumes on a node."""
@@ -27,6 +26,12 @@ _MANIFEST = "/kind/manifests/default-storage.yaml"
 """What of a node's image kind applies for storage."""
 
 _PROVISIONER = "rancher.io/local-path"
+
+
+def storage_objects(engine: Engine, node: Node) -> list[Object]:
+    """Return what kind applies for storage: the class and who makes its volumes, as the node's image has them."""
+    texts = engine.files_in(node.name, _MANIFEST).values()
+    return [each for text in texts for each in yaml.safe_load_all(text) if each]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class FirstVolume:
     engine: Engine
     objects: list[Object]
 
-    def ensure(self, nodes: list[Node], _report: Report) -> str:
+    def ensure(self, nodes: list[Node]) -> str:
         """Make the volume if the claim has none, and nothing speaks for another."""
         (wanted,) = load([data_folder("kind") / "registry-volume.yaml"])
         claim = find(self.objects, "PersistentVolumeClaim", names.CLAIM)
@@ -64,10 +69,9 @@ class FirstVolume:
         Raises ClusterError while the API server does not give the class to claims yet: a claim that comes too
         early waits for one a quarter of a minute.
         """
-        for text in self.engine.files_in(node.name, _MANIFEST).values():
-            for each in yaml.safe_load_all(text):
-                if each and each["kind"] == STORAGE_CLASS.name:
-                    apply(self.cluster, each)
+        for each in storage_objects(self.engine, node):
+            if each["kind"] == STORAGE_CLASS.name:
+                apply(self.cluster, each)
         trial = copy.deepcopy(find(self.objects, "PersistentVolumeClaim", names.CLAIM))
         trial["metadata"]["namespace"] = "default"  # its own is not there yet
         if not self.cluster.apply(trial, dry_run=True)["spec"].get("storageClassName"):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ducklake_registry.cluster import kind
+from ducklake_registry.cluster.apply import apply
 from ducklake_registry.cluster.client import Cluster
 from ducklake_registry.cluster.kinds import NODE, STORAGE_CLASS
 from ducklake_registry.cluster.kubeconfig import Kubeconfig
@@ -13,7 +14,7 @@ from ducklake_registry.cluster.ports import holder_of
 from ducklake_registry.cluster.workload import is_ready
 from ducklake_registry.errors import ClusterError, EngineError, TimeoutExpired
 from ducklake_registry.waiting import Deadline, NotYet, wait_for
-from ducklake_registry.workflows.first_volume import FOLDER
+from ducklake_registry.workflows.first_volume import FOLDER, storage_objects
 from ducklake_registry.workflows.node_image import choose_node_image
 
 if TYPE_CHECKING:
@@ -78,6 +79,9 @@ class KindCluster:
         try:
             if all(node.running for node in nodes):
                 self._wait_for_api(nodes, Deadline(min(_PATIENCE, self.deadline.remaining)), report)
+                # The class may have been made before kind was: that there is one tells nothing of the rest.
+                for each in storage_objects(self.engine, nodes[0]):
+                    apply(connected(self.spec.name), each)
                 self._mark()
                 return "completed"
         except (ClusterError, TimeoutExpired):
@@ -89,8 +93,8 @@ class KindCluster:
         return f"left half made before; {self._create(report)}"
 
     def _check_empty(self, node: Node) -> None:
-        """See that a node has no volume: people make clusters with kind alone too, and images are in volumes."""
-        if self.engine.has_anything_in(node.name, FOLDER):
+        """See that nothing is in a node's volumes: people make clusters with kind alone too."""
+        if self.engine.has_files_in(node.name, FOLDER):
             name = self.spec.name
             raise ClusterError(
                 f"the cluster {name} does not come up, and its node {node.name} holds volumes",
