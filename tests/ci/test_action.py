@@ -110,7 +110,7 @@ def test_the_pages_example_for_gitlab_pushes(job: Job, with_password: RunningReg
         "CI_REGISTRY": with_password.host,
         "CI_REGISTRY_USER": programs.USER,
         "CI_REGISTRY_PASSWORD": programs.PASSWORD,
-        "CI_PROJECT_PATH": job.project.image,
+        "CI_REGISTRY_IMAGE": f"{with_password.host}/{job.project.image}",
         "CI_PROJECT_URL": "https://gitlab.example.com/team/app",
         "CI_COMMIT_SHA": "0" * 40,
         "CI_COMMIT_SHORT_SHA": "0" * 8,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -10,6 +11,10 @@ from ducklake_registry.errors import ClusterUnreachable, DlrError, NotFound, Reg
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+
+
+_STILL_AT_IT = 0.5
+"""Seconds that a server may be busy with a request whose connection has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,14 @@ class Cleanup:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        cut_off = kind is not None and not issubclass(kind, Exception)
+        once_more = list(self._removals) if cut_off else []
         self.unwind()
+        if once_more and not self.left_behind:
+            # What was asked for last may have been done after it was removed: who was asked did not stop with us.
+            time.sleep(_STILL_AT_IT)
+            self._removals = once_more
+            self.unwind()
 
     def add(self, what: str, remove: Callable[[], object], place: str = "registry") -> None:
         """Remember how to remove something, and who is asked for it: who does not answer is asked only once."""

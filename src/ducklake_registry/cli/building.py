@@ -195,8 +195,13 @@ def _labels(labels: Sequence[str]) -> dict[str, str]:
 
 
 def _moment(epoch: int | None) -> datetime | None:
-    """Return the moment that SOURCE_DATE_EPOCH means."""
-    return None if epoch is None else datetime.fromtimestamp(epoch, UTC)
+    """Return the moment that SOURCE_DATE_EPOCH means. Raises UsageError for one after the year 9999."""
+    try:
+        return None if epoch is None else datetime.fromtimestamp(epoch, UTC)
+    except (ValueError, OverflowError) as error:
+        raise UsageError(
+            f"SOURCE_DATE_EPOCH is no moment in seconds: {error}", "export SOURCE_DATE_EPOCH=$(date +%s)"
+        ) from error
 
 
 def _arguments(build_args: Sequence[str]) -> dict[str, str]:

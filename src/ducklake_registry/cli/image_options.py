@@ -99,7 +99,6 @@ SourceDateEpoch = Annotated[
         envvar=["DLR_SOURCE_DATE_EPOCH", "SOURCE_DATE_EPOCH"],
         metavar="SECONDS",
         min=0,
-        max=253_402_300_799,  # the end of the year 9999, the last that a date can have
         help="When it counts as made. Default: the commit, or the newest file.",
         show_default=False,
     ),
