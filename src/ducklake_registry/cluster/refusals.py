@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 _IMMUTABLE = ("field is immutable", "pod updates may not change fields", "updates to statefulset spec for fields")
 """How the server refuses to change what is fixed when an object is made."""
 
+# A request that was cut off may leave a port without an owner. Source: portallocator's repair loop in Kubernetes.
+_NODE_PORT_HINT = (
+    "`kubectl get services -A` shows whose it is (nobody's is free within ten minutes); or another: --node-port"
+)
 _CONTEXT_HINT = "see it with `kubectl config view`, or choose another context with --context"
 
 
@@ -49,7 +53,7 @@ def _refusal(error: Any, context: str) -> ClusterError:
         return AccessDenied(f"not allowed: {said}", hint="ask the cluster's administrator for that right (RBAC)")
     if any(each in said for each in _IMMUTABLE):
         return FieldImmutable(f"the cluster refused: {said}", "delete the object first, if that may be")
-    taken = "choose another with --node-port" if "port is already allocated" in said else None
+    taken = _NODE_PORT_HINT if "port is already allocated" in said else None
     return ClusterError(f"the cluster refused: {said}", hint=taken)
 
 

@@ -201,8 +201,11 @@ class Engine:
         """Return whether all these text files (path to content) are in a container, running or not."""
         return all(self._read(container, path) == text for path, text in files.items())
 
-    def has_files_in(self, container: str, folder: str) -> bool:
-        """Return whether a folder of a container, running or not, is there and has a file at any depth."""
+    def has_anything_in(self, container: str, folder: str, *, but_folders: bool = False) -> bool:
+        """Return whether a folder of a container, running or not, is there and not empty.
+
+        With `but_folders` only files count, at any depth.
+        """
         with contextlib.suppress(NotThere), translated():
             chunks = iter(self._client.containers.get(container).get_archive(folder)[0])
             first = next(chunks)
@@ -210,7 +213,8 @@ class Engine:
             if next(chunks, None) is not None:
                 return True
             with tarfile.open(fileobj=io.BytesIO(first), mode="r|") as archive:
-                return any(not each.isdir() for each in archive)
+                archive.next()  # the folder itself
+                return any(not (but_folders and each.isdir()) for each in iter(archive.next, None))
         return False
 
     def files_in(self, container: str, folder: str) -> dict[str, str]:

@@ -102,6 +102,7 @@ class DeployKind:
         return self._own_cluster.version()
 
     def _deploy_early(self, report: Report) -> str:
+        self.kind_cluster.begin()
         self._first_volume(self._own_cluster).begin_class(self.engine.nodes(self.spec.name)[0])
         self._make_volume(self._own_cluster)
         return DeployRegistry(self._own_cluster, self.registry, self.deadline).apply(report)

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _MARK = {"/etc/dlr-environment": "This cluster was completed by dlr.\n"}
 """What is on the control plane's node of a cluster once all of `kind create cluster` was done."""
 
+_BEGUN = {"/etc/dlr-environment": "This cluster is being made by dlr.\n"}
+"""What is there before that, from when `dlr` has put something into the cluster."""
+
 _PATIENCE = 30.0
 """Seconds that an unfinished cluster has to show that it only needs a moment more."""
 
@@ -86,20 +89,28 @@ class KindCluster:
                 return "completed"
         except (ClusterError, TimeoutExpired):
             report("it was left half made; making it anew")
+        begun = self.engine.has_files(nodes[0].name, _BEGUN)
         for node in nodes:
-            self._check_empty(node)
+            self._check_empty(node, begun=begun)
         for node in nodes:
             self.engine.remove_container(node.name)
         return f"left half made before; {self._create(report)}"
 
-    def _check_empty(self, node: Node) -> None:
-        """See that nothing is in a node's volumes: people make clusters with kind alone too."""
-        if self.engine.has_files_in(node.name, FOLDER):
+    def _check_empty(self, node: Node, *, begun: bool) -> None:
+        """See that a node has no volume: people make clusters with kind alone too, and images are in volumes.
+
+        In a cluster that was `begun` here there may be the folder of the registry's, with nothing in it yet.
+        """
+        if self.engine.has_anything_in(node.name, FOLDER, but_folders=begun):
             name = self.spec.name
             raise ClusterError(
                 f"the cluster {name} does not come up, and its node {node.name} holds volumes",
                 hint=f"start it (docker start {node.name}), or give it up: dlr destroy-kind --name {name}",
             )
+
+    def begin(self) -> None:
+        """Note that what comes into the cluster before it is complete comes from here."""
+        self.engine.write_files(self.engine.nodes(self.spec.name)[0].name, _BEGUN)
 
     def _mark(self) -> None:
         self.engine.write_files(self.engine.nodes(self.spec.name)[0].name, _MARK)
