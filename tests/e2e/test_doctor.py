@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from ducklake_registry.manifests import find, registry_objects
-from tests.e2e.conftest import Environment, free_port, run
+from tests.e2e.conftest import Environment, eventually, free_port, run
 from tests.e2e.examining import SECONDS, Checkup, fixed, healthy, looked, typed, until
 from tests.e2e.faults import restart
 
@@ -419,8 +419,17 @@ def test_a_certificate_of_the_cluster_that_has_expired(environment: Environment)
     found = until(environment, "kubernetes", "certificate has expired")
     assert found.content["broken_at"] == "kubernetes"
     assert "a certificate or token that opens the cluster is not valid now" in found.of("kubernetes")["means"]
+    before = servers(control_plane)
     typed(environment, found.of("kubernetes")["repair"])
+    # One that is told to end goes on to answer for a while.
+    eventually(lambda: bool(servers(control_plane)) and not servers(control_plane) & before)
     healthy(environment)
+
+
+def servers(node: str) -> set[str]:
+    """Return the processes of a node that are API servers."""
+    words = ["docker", "exec", node, "pgrep", "kube-apiserver"]
+    return set(subprocess.run(words, capture_output=True, text=True, check=False).stdout.split())
 
 
 def test_what_was_never_there(environment: Environment) -> None:
