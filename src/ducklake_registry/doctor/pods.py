@@ -128,7 +128,7 @@ def _crash(patient: Patient, pod: Object, what: str) -> Finding:
     """Say why the registry's program ends, in its own last words."""
     if _was_out_of_memory(pod):
         return _more_memory(patient, f"{what}: it was killed for want of memory", Severity.BROKEN)
-    why = last_words(patient.log)
+    why = last_words(patient.log) or _start_error(pod)
     seen = f"{what}: {why}" if why else f"{what}, and its log is empty"
     if "no space left" in why:
         repair = patient.case.dlr("registry-status")
@@ -138,6 +138,12 @@ def _crash(patient: Patient, pod: Object, what: str) -> Finding:
         return deploy_again(patient, seen, means)
     means = "the registry's program ends as soon as it has started, and Kubernetes waits ever longer between tries"
     return deploy_again(patient, seen, means)
+
+
+def _start_error(pod: Object) -> str:
+    """Return why the node could not start the registry's program, if that is how it ended."""
+    ended = container(pod).get("lastState", {}).get("terminated") or {}
+    return str(ended.get("message", "")) if ended.get("reason") == "StartError" else ""
 
 
 def last_words(log: list[str]) -> str:
