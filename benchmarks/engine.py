@@ -72,8 +72,12 @@ class _Project:
 
     @property
     def theirs(self) -> str:
-        name = f"{self.host}/{self.image}-docker:v1"
+        name = self.name("docker")
         return f"docker build --quiet --tag={name} {self.folder} && docker push --quiet {name}"
+
+    def name(self, whose: str) -> str:
+        """Return the whole name of the image that `dlr` or `docker` builds."""
+        return f"{self.host}/{self.image}-{whose}:v1"
 
     def renew(self) -> None:
         """Change what is built."""
@@ -82,36 +86,32 @@ class _Project:
     def forget(self) -> None:
         """Let the engine forget both images."""
         for each in ("dlr", "docker"):
-            _forget(f"{self.host}/{self.image}-{each}:v1")
+            _forget(self.name(each))
 
     def contenders(self) -> list[Contender]:
         """Return those that build what is new, and pull it."""
         pull = (DLR, "pull-from-registry", f"{self.image}-dlr:v1", f"--registry={self.host}", "--quiet")
-        name = f"{self.host}/{self.image}-docker:v1"
         return [
             program(Role.OURS, "dlr, new image", *self.ours, before=self.renew),
             shell(Role.PEER, "docker, new image", self.theirs, "docker", before=self.renew),
             program(Role.OURS, "dlr, pull", *pull, before=self.forget),
-            program(Role.PEER, "docker, pull", "docker", "pull", "--quiet", name, before=self.forget),
+            program(
+                Role.PEER, "docker, pull", "docker", "pull", "--quiet", self.name("docker"), before=self.forget
+            ),
         ]
 
     def unchanged(self, which: str) -> list[Contender]:
         """Return those that find nothing to do."""
-        theirs = self.theirs
 
-        def both() -> None:
+        def push_ours() -> None:
             run(*self.ours)
-            run("bash", "-euc", theirs)
+
+        def push_theirs() -> None:
+            run("bash", "-euc", self.theirs)
 
         return [
-            program(Role.OURS, f"dlr, unchanged{which}", *self.ours, before=both),
-            shell(
-                Role.PEER,
-                f"docker, unchanged{which}",
-                theirs,
-                "docker",
-                before=both,
-            ),
+            program(Role.OURS, f"dlr, unchanged{which}", *self.ours, before=push_ours),
+            shell(Role.PEER, f"docker, unchanged{which}", self.theirs, "docker", before=push_theirs),
         ]
 
 

@@ -160,16 +160,21 @@ def test_an_image_of_the_registry_that_nobody_has(environment: Environment) -> N
     healthy(environment)
 
 
+def named_and_repaired(environment: Environment, said: str, means: str) -> None:
+    """Look until the pod's trouble shows, and type the repair that is proposed."""
+    found = until(environment, "pod", said)
+    assert found.content["broken_at"] == "pod"
+    assert means in found.of("pod")["means"]
+    typed(environment, found.of("pod")["repair"])
+    healthy(environment)
+
+
 def test_a_registry_that_is_killed_for_want_of_memory(environment: Environment) -> None:
     # With less it is not the registry that is killed, but what starts it.
     little = ("deployment/docker-registry", "--limits=memory=8Mi", "--requests=memory=8Mi")
     environment.kubectl(*IN_STORAGE, "set", "resources", *little)
     try:
-        found = until(environment, "pod", "killed for want of memory")
-        assert found.content["broken_at"] == "pod"
-        assert "its limit of 8Mi is too low" in found.of("pod")["means"]
-        typed(environment, found.of("pod")["repair"])
-        healthy(environment)
+        named_and_repaired(environment, "killed for want of memory", "its limit of 8Mi is too low")
     finally:
         environment.run_dlr("deploy-registry")
 
@@ -178,11 +183,7 @@ def test_a_quota_that_has_no_room_for_a_pod(environment: Environment) -> None:
     environment.kubectl(*IN_STORAGE, "create", "quota", "nothing", "--hard=pods=0,limits.memory=100Mi")
     try:
         environment.kubectl(*IN_STORAGE, "delete", "pods", "--selector=app=docker-registry")
-        found = until(environment, "pod", "exceeded quota: nothing")
-        assert found.content["broken_at"] == "pod"
-        assert "no room for the registry's pod" in found.of("pod")["means"]
-        typed(environment, found.of("pod")["repair"])
-        healthy(environment)
+        named_and_repaired(environment, "exceeded quota: nothing", "no room for the registry's pod")
     finally:
         environment.kubectl(*IN_STORAGE, "delete", "quota", "nothing")
 

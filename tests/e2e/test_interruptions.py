@@ -122,6 +122,7 @@ def test_a_cluster_of_somebody_else_is_left_alone(fresh: Environment) -> None:
 def _what_kind_does_last_is_made_up_for(environment: Environment) -> None:
     """The registry is begun beside kind: killed then, there is a class and nobody who makes volumes."""
     (node,) = environment.nodes()
+    assert "completed" in run("docker", "exec", node, "cat", "/etc/dlr-environment")
     begun = "echo This cluster is being made by dlr. > /etc/dlr-environment"
     run("docker", "exec", node, "sh", "-c", begun)
     provisioner = ("--namespace", "local-path-storage", "deployment/local-path-provisioner")

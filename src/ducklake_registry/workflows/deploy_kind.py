@@ -81,9 +81,11 @@ class DeployKind:
         begun = [self._see_kubeconfig, self._reach_early, self.load_image]
         if self._size == 1:
             # A pod that found no node before the workers have joined is not tried again for most of a minute.
-            begun.append(self._deploy_early)
+            begun += [self.kind_cluster.begin, self._deploy_early]
         with HeadStart(begun, self.deadline):
-            return self.kind_cluster.ensure(report)
+            outcome = self.kind_cluster.create(report)
+        self.kind_cluster.mark()
+        return outcome
 
     @property
     def _size(self) -> int:
@@ -102,7 +104,6 @@ class DeployKind:
         return self._own_cluster.version()
 
     def _deploy_early(self, report: Report) -> str:
-        self.kind_cluster.begin()
         self._first_volume(self._own_cluster).begin_class(self.engine.nodes(self.spec.name)[0])
         self._make_volume(self._own_cluster)
         return DeployRegistry(self._own_cluster, self.registry, self.deadline).apply(report)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ducklake_registry.cluster import kind
-from ducklake_registry.cluster.apply import apply
+from ducklake_registry.cluster.apply import apply_all
 from ducklake_registry.cluster.client import Cluster
 from ducklake_registry.cluster.kinds import NODE, STORAGE_CLASS
 from ducklake_registry.cluster.kubeconfig import Kubeconfig
@@ -53,10 +53,8 @@ class KindCluster:
         return f"Docker {engine}, kind {program}, port {self.spec.host_port} ours"
 
     def ensure(self, report: Report) -> str:
-        """Make the cluster if it is not there or was left half made; start it if it was stopped."""
+        """Complete a cluster that is there if it was left half made; start it if it was stopped."""
         nodes = self.engine.nodes(self.spec.name)
-        if not nodes:
-            return self._create(report)
         self._check_ours(nodes)
         if not self.engine.has_files(nodes[0].name, _MARK):
             return self._complete(nodes, report)
@@ -67,11 +65,11 @@ class KindCluster:
         self._wait_for_api(nodes, self.deadline, report)
         return f"started {len(stopped)} stopped nodes" if stopped else "unchanged"
 
-    def _create(self, report: Report) -> str:
+    def create(self, report: Report) -> str:
+        """Make the cluster. It is for the caller to `mark` it, when nobody notes any more that it is begun."""
         image = choose_node_image(self.spec.node_image, self.engine, self.deadline, report)
         report(f"from {image}")
         kind.create(kind.config(self.spec), image.reference, self.deadline, report)
-        self._mark()
         return f"created from {image}"
 
     def _complete(self, nodes: Sequence[Node], report: Report) -> str:
@@ -83,9 +81,8 @@ class KindCluster:
             if all(node.running for node in nodes):
                 self._wait_for_api(nodes, Deadline(min(_PATIENCE, self.deadline.remaining)), report)
                 # The class may have been made before kind was: that there is one tells nothing of the rest.
-                for each in storage_objects(self.engine, nodes[0]):
-                    apply(connected(self.spec.name), each)
-                self._mark()
+                apply_all(connected(self.spec.name), storage_objects(self.engine, nodes[0]), self.deadline, report)
+                self.mark()
                 return "completed"
         except (ClusterError, TimeoutExpired):
             report("it was left half made; making it anew")
@@ -94,7 +91,9 @@ class KindCluster:
             self._check_empty(node, begun=begun)
         for node in nodes:
             self.engine.remove_container(node.name)
-        return f"left half made before; {self._create(report)}"
+        outcome = self.create(report)
+        self.mark()
+        return f"left half made before; {outcome}"
 
     def _check_empty(self, node: Node, *, begun: bool) -> None:
         """See that a node has no volume: people make clusters with kind alone too, and images are in volumes.
@@ -108,11 +107,13 @@ class KindCluster:
                 hint=f"start it (docker start {node.name}), or give it up: dlr destroy-kind --name {name}",
             )
 
-    def begin(self) -> None:
+    def begin(self, _report: Report) -> str:
         """Note that what comes into the cluster before it is complete comes from here."""
         self.engine.write_files(self.engine.nodes(self.spec.name)[0].name, _BEGUN)
+        return "noted"
 
-    def _mark(self) -> None:
+    def mark(self) -> None:
+        """Note that the cluster is complete."""
         self.engine.write_files(self.engine.nodes(self.spec.name)[0].name, _MARK)
 
     def _wait_for_api(self, nodes: Sequence[Node], deadline: Deadline, report: Report) -> None:
