@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 DLR = str(Path(sys.executable).with_name("dlr"))
 GO_BIN = Path("~/go/bin").expanduser()
+SET_UP = "/var/cache/dlr-bootstrap/bin"
 _LIMIT = 900
 
 
@@ -154,9 +155,9 @@ def find(program: str) -> str | None:
 
 
 def surroundings(**variables: str) -> dict[str, str]:
-    """Return the environment without what would change the programs, and with Go's folder on the PATH."""
+    """Return the environment without what would change the programs, and with what Go and the set-up installed."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("DLR_", "KUBECONFIG"))}
-    path = f"{Path(DLR).parent}:{clean['PATH']}:{GO_BIN}"
+    path = f"{Path(DLR).parent}:{clean['PATH']}:{GO_BIN}:{SET_UP}"
     return clean | {"PATH": path, "DOCKER_CONFIG": "/nonexistent"} | variables
 
 

@@ -11,12 +11,8 @@ from benchmarks.measure import find, surroundings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_GO = {
-    "crane": "github.com/google/go-containerregistry/cmd/crane@v0.22.1",
-    "regctl": "github.com/regclient/regclient/cmd/regctl@v0.11.7",
-    "oras": "oras.land/oras/cmd/oras@v1.3.6",
-}
-_DEBIAN = ("wrk", "skopeo", "curl")
+_GO = {"regctl": "github.com/regclient/regclient/cmd/regctl@v0.11.7"}
+_DEBIAN = ("wrk", "curl")
 _NUMBER = re.compile(r"[0-9]+\.[0-9]+[^\s,]*")
 _SAY = {
     "dlr": ("dlr", "--version"),
@@ -31,7 +27,8 @@ _SAY = {
 
 
 def install_commands() -> Iterator[str]:
-    """Yield what to type."""
+    """Yield what to type; the first brings those that the tests use too."""
+    yield "bootstrap/up --tests"
     for module in _GO.values():
         yield f"go install {module}"
     yield f"apt-get install {' '.join(_DEBIAN)}"

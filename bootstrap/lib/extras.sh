@@ -5,8 +5,8 @@
 MISSING=''
 
 see_to_extras() {
-  want 'the registry and versitygw programs' "$(per_system 'brew install go' 'as root' 'install Go')" \
-    see_to_programs registry versitygw
+  want 'registry, versitygw, crane, oras, buildx, buildkitd' "$(per_system 'brew install go' 'as root' 'install Go')" \
+    see_to_test_programs
   want 'skopeo' "$(advice skopeo)" see_to_command skopeo skopeo
   want 'htpasswd' "$(advice httpd apache2-utils)" see_to_command htpasswd apache2-utils
   want 'chromium' "$(advice chromium)" see_to_browser
@@ -30,6 +30,17 @@ want() { # WHAT ADVICE COMMAND...
 
 advice() { # PACKAGE [DEBIAN-PACKAGE]
   per_system "brew install $1" "sudo apt-get install ${2:-$1}" "install $1"
+}
+
+# A registry, another storage, and the clients that are no package of Debian's. BuildKit's daemon is of use to Linux's
+# root alone; others have it as a container.
+see_to_test_programs() {
+  local name wanted='registry versitygw'
+  for name in crane oras; do has "$name" || wanted+=" $name"; done
+  docker buildx version > /dev/null 2>&1 || wanted+=' docker-buildx'
+  if is_root && [[ $(uname -s) == Linux ]] && ! has buildkitd; then wanted+=' buildkitd'; fi
+  # shellcheck disable=SC2086 # a list of words
+  see_to_programs $wanted
 }
 
 see_to_command() { # COMMAND PACKAGE

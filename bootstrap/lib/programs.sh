@@ -14,6 +14,10 @@ program_module() { # NAME: the module whose version is the program's, and that v
     registry) echo "github.com/distribution/distribution/v3 v$REGISTRY" ;;
     versitygw) echo "github.com/versity/versitygw $VERSITYGW" ;;
     metrics-server) echo "sigs.k8s.io/metrics-server $METRICS_SERVER" ;;
+    crane) echo "github.com/google/go-containerregistry $CRANE" ;;
+    oras) echo "oras.land/oras $ORAS" ;;
+    docker-buildx) echo "github.com/docker/buildx $BUILDX" ;;
+    buildkitd) echo "github.com/moby/buildkit $BUILDKIT" ;;
   esac
 }
 
@@ -80,7 +84,7 @@ unpack() { # SOURCE
 compile_programs() { # NAME...
   local name number=0
   see_to_go || return 1
-  say "programs to compile: $# (all 9 take about 12 minutes on two idle cores; see DLR_BOOTSTRAP_CACHE in bootstrap/README.md)"
+  say "programs to compile: $# (all 13 take about 15 minutes on two idle cores; see DLR_BOOTSTRAP_CACHE in bootstrap/README.md)"
   for name in "$@"; do
     number=$((number + 1))
     step "compiling $number of $#: $(program_module "$name" | sed 's/^$/pause/')" compile "$name" || return 1
@@ -125,9 +129,13 @@ install_go() {
 compile() { # NAME
   local version=k8s.io/component-base/version
   case $1 in
-    kind) go_install "sigs.k8s.io/kind@$KIND" ;;
-    versitygw) go_install "github.com/versity/versitygw/cmd/versitygw@$VERSITYGW" ;;
-    metrics-server) go_install "sigs.k8s.io/metrics-server/cmd/metrics-server@$METRICS_SERVER" ;;
+    kind) go_install kind "sigs.k8s.io/kind@$KIND" ;;
+    versitygw) go_install versitygw "github.com/versity/versitygw/cmd/versitygw@$VERSITYGW" ;;
+    metrics-server) go_install metrics-server "sigs.k8s.io/metrics-server/cmd/metrics-server@$METRICS_SERVER" ;;
+    crane) go_install crane "github.com/google/go-containerregistry/cmd/crane@$CRANE" ;;
+    oras) go_install oras "oras.land/oras/cmd/oras@$ORAS" ;;
+    docker-buildx) go_install docker-buildx "github.com/docker/buildx/cmd/buildx@$BUILDX" ;;
+    buildkitd) go_build buildkitd '' github.com/moby/buildkit/cmd/buildkitd ;;
     local-path-provisioner) go_build "$1" '' github.com/rancher/local-path-provisioner ;;
     registry) go_build "$1" "-X github.com/distribution/distribution/v3/version.version=v$REGISTRY" . ;;
     hyperkube)
@@ -148,11 +156,11 @@ go_build() { # NAME LDFLAGS PACKAGE
   mv -f "$fresh" "$BIN/$1"
 }
 
-go_install() { # PACKAGE@VERSION
+go_install() { # NAME PACKAGE@VERSION
   local fresh=$STATE/compiled.$$
   mkdir -p "$fresh"
-  GOBIN=$fresh CGO_ENABLED=0 "$(find_go)" install -trimpath -ldflags '-s -w' "$1"
-  mv -f "$fresh"/* "$BIN/"
+  GOBIN=$fresh CGO_ENABLED=0 "$(find_go)" install -trimpath -ldflags '-s -w' "$2"
+  mv -f "$fresh"/* "$BIN/$1"
   rm -rf "$fresh"
 }
 

@@ -25,7 +25,12 @@ USER, PASSWORD = "dev", "correct horse"
 # bcrypt of the password above.
 HTPASSWD = f"{USER}:$2b$05$abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2\n"
 
-_FOLDERS = ("/var/cache/dlr-bootstrap/bin", "/var/cache/dlr-testbed/bin")
+# The set-up's, of root and of others (`STATE` in bootstrap/lib/common.sh), and the test bed's.
+_STATES = (
+    os.environ.get("DLR_BOOTSTRAP_STATE", "/var/cache/dlr-bootstrap"),
+    f"{os.environ.get('XDG_CACHE_HOME', Path.home() / '.cache')}/dlr-bootstrap",
+    "/var/cache/dlr-testbed",
+)
 _START_SECONDS = 20.0
 
 
@@ -40,7 +45,8 @@ def find_program(release: str) -> Path | None:
 
 def find(name: str) -> str | None:
     """A program of the PATH, or of those that `bootstrap/up --tests` has seen to."""
-    return shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", os.defpath), *_FOLDERS)))
+    folders = (os.environ.get("PATH", os.defpath), *(f"{each}/bin" for each in _STATES))
+    return shutil.which(name, path=os.pathsep.join(folders))
 
 
 @dataclass(frozen=True, slots=True)

@@ -386,10 +386,10 @@ class TestPeers:
 
         source = f"oci-archive:{tmp_path}/image.tar:v1"
         assert run(need("skopeo"), "inspect", "--raw", source) == manifest.raw
-        run("skopeo", "copy", "--preserve-digests", source, f"oci:{tmp_path}/copy")
+        run(need("skopeo"), "copy", "--preserve-digests", source, f"oci:{tmp_path}/copy")
         for blob in manifest.blobs:
             assert Digest.of((tmp_path / "copy/blobs/sha256" / blob.digest.hex).read_bytes()) == blob.digest
-        run("skopeo", "inspect", f"docker-archive:{tmp_path}/image.tar")
+        run(need("skopeo"), "inspect", f"docker-archive:{tmp_path}/image.tar")
 
     @pytest.mark.parametrize("form", ["oci-archive", "docker-archive"])
     def test_we_load_what_skopeo_saves(
@@ -416,7 +416,13 @@ class TestPeers:
         save(client, named(client, repository), tmp_path / "image.tar")
 
         run(need("crane"), "validate", "--tarball", tmp_path / "image.tar")
-        run("crane", "push", tmp_path / "image.tar", f"{client.endpoint.name}/{repository}:back", "--insecure")
+        run(
+            need("crane"),
+            "push",
+            tmp_path / "image.tar",
+            f"{client.endpoint.name}/{repository}:back",
+            "--insecure",
+        )
 
         pushed = client.manifest(repository, "back")
         assert isinstance(pushed, Manifest)

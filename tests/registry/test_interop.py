@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import tarfile
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ import pytest
 from ducklake_registry.oci import Index, Manifest
 from ducklake_registry.reference import Reference
 from ducklake_registry.registry import load, save
+from tests.registry import programs
 from tests.registry.images import push_image, push_index
 
 if TYPE_CHECKING:
@@ -32,11 +32,12 @@ def run(*words: str | Path, folder: Path | None = None) -> bytes:
 
 def need(program: str) -> str:
     """A peer must be there in CI; elsewhere its tests are skipped without it."""
-    if shutil.which(program) is None:
+    found = programs.find(program)
+    if found is None:
         if os.environ.get("CI") == "true":
             pytest.fail(f"{program} is not installed")
         pytest.skip(f"{program} is not installed")
-    return program
+    return found
 
 
 @pytest.fixture
