@@ -19,6 +19,7 @@ import typer
 
 from ducklake_registry.cli.main import app
 from ducklake_registry.cluster.kubeconfig import Kubeconfig
+from ducklake_registry.cluster.ports import next_free
 from ducklake_registry.doctor import address, kubernetes, laptop, pods, runner
 from ducklake_registry.doctor.case import Case, usual_spec
 from ducklake_registry.doctor.finding import Finding, Look, Remedy, Severity, State, not_applicable, sound
@@ -245,7 +246,7 @@ class TestPorts:
         assert f"is held by {name[:15]} (process {holder.pid})" in found.seen
         assert ("AirPlay" in found.seen) is airplay
         assert ("AirPlay Receiver off" if airplay else f"kill {holder.pid}") in found.repair
-        assert f"dlr deploy-kind --host-port {port + 1}" in found.repair
+        assert f"dlr deploy-kind --host-port {next_free(port)}" in found.repair
         assert found.independent, "whatever the cluster is like, it cannot have that port"
 
     def test_another_port_than_kind_maps(self) -> None:

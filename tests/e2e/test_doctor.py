@@ -538,7 +538,8 @@ def test_a_port_that_airplay_holds(bare: Environment) -> None:
             assert found.of("host port")["follows_from"] is None
             assert "AirPlay Receiver" in found.of("http")["means"]
             beside = found.of("host port")["repair"]
-            around = forwarded(bare, beside, "--registry", f"localhost:{bare.host_port + 1}")
+            command, options = beside.split("  # and ")
+            around = forwarded(bare, command, *options.split())
             assert (around.states["host port"], around.states["http"]) == ("sound", "sound")
         finally:
             receiver.kill()

@@ -6,10 +6,11 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 
 import psutil
 
-from ducklake_registry.cluster.ports import holder_of
+from ducklake_registry.cluster.ports import holder_of, next_free
 
 _LISTENER = """
 import socket, sys
@@ -33,6 +34,14 @@ def test_one_that_listens_everywhere_holds_it_too() -> None:
 def test_one_that_listens_by_ipv6_everywhere_holds_it_too() -> None:
     with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as server:
         assert holder_of(server.getsockname()[1]) is not None
+
+
+def test_the_next_free_port_is_held_by_nobody_at_either_localhost() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as first:
+        port: int = first.getsockname()[1]
+        with suppress(OSError), socket.create_server(("::1", port + 1), family=socket.AF_INET6):
+            assert next_free(port) > port + 1
+        assert holder_of(next_free(port)) is None
 
 
 def test_the_holder_on_this_address_is_told_from_one_on_another() -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ducklake_registry.cluster.diagnosis import no_registry, pod_trouble
 from ducklake_registry.cluster.kinds import DEPLOYMENT
-from ducklake_registry.cluster.ports import holder_of
+from ducklake_registry.cluster.ports import holder_of, next_free
 from ducklake_registry.cluster.workload import is_ready, newest_pods
 from ducklake_registry.errors import ClusterError, DlrError, UsageError
 from ducklake_registry.waiting import Deadline, NotYet, wait_for
@@ -71,7 +71,7 @@ class Forwarding:
                 message = f"cannot listen on {self.address}: {error.strerror}"
                 raise UsageError(message, hint="--address takes an address of this machine") from error
             holder = holder_of(self.port, self.address) or "another program"
-            hint = f"end that, or choose another port: --port {self.port + 1}"
+            hint = f"end that, or choose another port: --port {next_free(self.port)}"
             raise ClusterError(f"port {self.port} is held by {holder}", hint) from error
 
     def find_pod(self) -> str:

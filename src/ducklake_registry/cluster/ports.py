@@ -31,6 +31,12 @@ def holder_of(port: int, address: str = "127.0.0.1") -> str | None:
     return None
 
 
+def next_free(port: int) -> int:
+    """Return the next port that nobody on this machine holds, to be proposed in place of one that is held."""
+    following = range(port + 1, min(port + 100, 65536))
+    return next((each for each in following if not holder_of(each) and not holder_of(each, "::1")), port)
+
+
 def forwards(port: int, address: str = "127.0.0.1") -> bool:
     """Return whether who listens on a port is a `port-forward`, of ours or of kubectl."""
     import psutil

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ducklake_registry.cluster.kind import DEFAULT_NAME
-from ducklake_registry.cluster.ports import forwards, holder_of
+from ducklake_registry.cluster.ports import forwards, holder_of, next_free
 from ducklake_registry.doctor.finding import Finding, Look, sound
 from ducklake_registry.errors import EngineError, RegistryError
 from ducklake_registry.settings import HOST_PORT
@@ -129,8 +129,9 @@ def _held(patient: Patient, port: int, holder: str) -> Finding:
         return Finding(seen, means, f"export DLR_REGISTRY=localhost:{patient.mapped}", independent=True)
     if patient.containers and patient.mapped is None:
         means = f"the kind cluster {patient.kind_name} does not map the registry's port: what answers is another"
-        forward = patient.case.dlr("port-forward", port=port + 1)
-        return Finding(seen, means, f"{forward}  # and --registry localhost:{port + 1}", independent=True)
+        beside = next_free(port)
+        forward = patient.case.dlr("port-forward", port=beside)
+        return Finding(seen, means, f"{forward}  # and --registry localhost:{beside}", independent=True)
     means = "the cluster cannot have that port"
     return Finding(seen, means, _ending(patient, holder, port), independent=True)
 
@@ -146,7 +147,7 @@ def _ending(patient: Patient, holder: str, port: int) -> str:
         way = f"kill {process[1]}" if process else f"end {holder}"
     if patient.containers:
         return way
-    return f"{way}  # or {patient.case.deploy_kind(str(patient.kind_name), port + 1)}"
+    return f"{way}  # or {patient.case.deploy_kind(str(patient.kind_name), next_free(port))}"
 
 
 def _is_airplay(patient: Patient, holder: str) -> bool:

@@ -10,7 +10,7 @@ from ducklake_registry.cluster.apply import apply_all
 from ducklake_registry.cluster.client import Cluster
 from ducklake_registry.cluster.kinds import NODE, STORAGE_CLASS
 from ducklake_registry.cluster.kubeconfig import Kubeconfig
-from ducklake_registry.cluster.ports import holder_of
+from ducklake_registry.cluster.ports import holder_of, next_free
 from ducklake_registry.cluster.workload import is_ready
 from ducklake_registry.errors import ClusterError, EngineError, TimeoutExpired
 from ducklake_registry.waiting import Deadline, NotYet, wait_for
@@ -140,7 +140,8 @@ class KindCluster:
         if holder := f"the container {container}" if container else holder_of(port):
             raise EngineError(
                 f"port {port} of this machine is held by {holder}",
-                hint=f"end it (on macOS it may be AirPlay Receiver), or choose another: --host-port {port + 1}",
+                hint="end it (on macOS it may be AirPlay Receiver), or choose another: "
+                f"--host-port {next_free(port)}",
             )
 
     def _check_ours(self, nodes: Sequence[Node]) -> None:
