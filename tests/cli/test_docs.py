@@ -8,12 +8,17 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ducklake_registry import __version__
+from ducklake_registry.errors import UsageError
+from ducklake_registry.project import read_environment
+from ducklake_registry.settings import ProjectFile
 
 ROOT = Path(__file__).resolve().parents[2]
+SETTINGS = (ROOT / "docs" / "settings.md").read_text()
 
 
 def script(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -39,6 +44,7 @@ def test_a_page_that_differs_is_told(tmp_path: Path) -> None:
     (copy := tmp_path / "scripts" / "docs.py").write_text((ROOT / "scripts" / "docs.py").read_text())
     page = tmp_path / "docs" / "cli.md"
     page.write_text("# Another\n")
+    (settings := tmp_path / "docs" / "settings.md").write_text(SETTINGS.partition("| key | variable |")[0])
 
     def run(*words: str) -> int:
         return subprocess.run([sys.executable, copy, *words], capture_output=True, check=False).returncode
@@ -47,7 +53,21 @@ def test_a_page_that_differs_is_told(tmp_path: Path) -> None:
     assert page.read_text() == "# Another\n", "a check writes nothing"
     assert run() == 0
     assert page.read_text() == (ROOT / "docs" / "cli.md").read_text()
+    assert settings.read_text() == SETTINGS
     assert run("--check") == 0
+
+
+@pytest.mark.parametrize("table", ["environment", "environment.build"])
+def test_the_page_of_the_settings_has_the_keys_of_the_environment(tmp_path: Path, table: str) -> None:
+    (tmp_path / "Dockerfile").touch()
+    values: dict[str, Any] = {"build": [{"image": "app"}]}
+    (values if table == "environment" else values["build"][0])["zzz"] = "x"
+    with pytest.raises(UsageError) as refused:
+        read_environment(ProjectFile(tmp_path / "dlr.toml", {"environment": values}))
+    known = str(refused.value.hint).partition(": ")[2].replace("_", "-").split(", ")
+
+    section = SETTINGS.partition(f"`[[{table}]]`" if "." in table else f"`[{table}]`")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `([a-z-]+)` \|", section, re.MULTILINE) == known
 
 
 def test_the_changelog_has_the_version() -> None:
