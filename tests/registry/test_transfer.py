@@ -6,6 +6,7 @@ import io
 import json
 import os
 import tarfile
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -131,8 +132,31 @@ def test_several_images_in_one_layout(client: RegistryClient, repository: str, t
     target = named(client, f"{repository}/copy")
     assert load(client, tmp_path, target, name="v1").digest == one.digest
     assert load(client, tmp_path, target, name="v2").digest == two.digest
-    with pytest.raises(UsageError, match="has 2 images: v1, v2"):
-        load(client, tmp_path, target)
+    assert load(client, tmp_path, named(client, f"{repository}", "v2")).digest == two.digest, (
+        "the one of that name"
+    )
+    with pytest.raises(UsageError, match=f"has 2 images: {repository}:v1, {repository}:v2"):
+        load(client, tmp_path, named(client, f"{repository}/copy", "v3"))
+    with pytest.raises(UsageError, match=f"has 0 images called v4: {repository}:v1, "):
+        load(client, tmp_path, target, name="v4")
+
+
+def test_two_repositories_of_one_tag_in_one_layout(
+    client: RegistryClient, repository: str, tmp_path: Path
+) -> None:
+    """A backup of a registry: neither takes the other's place, by name or by digest."""
+    images = {each: push_image(client, each, "v1", each) for each in (f"{repository}/one", f"{repository}/two")}
+    for _ in range(2):
+        for within, image in images.items():
+            save(client, named(client, within), tmp_path)
+            save(client, replace(named(client, within), tag=None, digest=image.digest), tmp_path)
+
+    assert len(json.loads((tmp_path / "index.json").read_text())["manifests"]) == 4
+    for within, image in images.items():
+        client.delete_manifest(within, image.digest)
+        assert load(client, tmp_path, named(client, within)).digest == image.digest
+    with pytest.raises(UsageError, match=f"has 2 images called v1: {repository}/(one|two):v1, "):
+        load(client, tmp_path, named(client, repository), name="v1")
 
 
 @pytest.mark.parametrize("missing", ["layer", "index.json", "content", "size"])

@@ -32,7 +32,8 @@ def save(
 ) -> None:
     """Save an image into a folder or a tar archive.
 
-    An OCI image layout; an archive of one platform is one that `docker load` reads too.
+    An OCI image layout; an archive of one platform is one that `docker load` reads too. A folder takes any number
+    of images, and each layer that they share once.
 
     Run it again after an interruption: what is there with the right digest is not moved again.
 
@@ -57,7 +58,8 @@ def load(
 ) -> None:
     """Load an image into the registry.
 
-    From an OCI image layout, folder or tar, or from what `docker save` of any age wrote.
+    From an OCI image layout, folder or tar, or from what `docker save` of any age wrote. Of several images it is
+    the one of that name, unless --select names another.
 
     No engine is needed. An archive may be compressed with gzip, bzip2 or xz.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ducklake_registry.layout.archive import LayoutArchive
-from ducklake_registry.layout.content import PIECE, REF_NAME, FilePart, FileSlice, InMemory, Part
+from ducklake_registry.layout.content import PIECE, FilePart, FileSlice, InMemory, Part
 from ducklake_registry.layout.files import Incoming, Store
 from ducklake_registry.layout.image import Image, gather
-from ducklake_registry.layout.plan import CONTAINERD_NAME
+from ducklake_registry.layout.names import CONTAINERD_NAME, REF_NAME, names_for
 from ducklake_registry.layout.reading import Layout, open_layout, opened
 from ducklake_registry.layout.writing import LayoutFolder
 
@@ -25,6 +25,7 @@ __all__ = [
     "Part",
     "Store",
     "gather",
+    "names_for",
     "open_layout",
     "opened",
 ]

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 # measurement pieces of a megabyte take half as much processor time again, and those of half this size a tenth.
 PIECE = 512 * 1024
 
-REF_NAME = "org.opencontainers.image.ref.name"
-"""The annotation that tells an image's name within a layout."""
-
 # What an index or a config may be large, in bytes; larger is no such thing.
 _SMALL = 4 * 1024 * 1024
 

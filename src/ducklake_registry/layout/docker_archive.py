@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from ducklake_registry.errors import InvalidAnswer, UsageError
 from ducklake_registry.layout.compression import GZIP, ZSTD
-from ducklake_registry.layout.content import REF_NAME, InMemory, read_small
+from ducklake_registry.layout.content import InMemory, read_small
+from ducklake_registry.layout.names import REF_NAME
 from ducklake_registry.oci import Descriptor, ImageConfig, Manifest, media_types
 from ducklake_registry.oci.json_fields import text, texts
 from ducklake_registry.reference import Digest

@@ -11,6 +11,7 @@ import tarfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ducklake_registry.layout.names import CONTAINERD_NAME
 from ducklake_registry.layout.writing import LAYOUT_VERSION
 from ducklake_registry.oci import Descriptor, Index
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from ducklake_registry.layout.image import Image
     from ducklake_registry.oci import Manifest
     from ducklake_registry.reference import Digest
-
-CONTAINERD_NAME = "io.containerd.image.name"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 from ducklake_registry.errors import InvalidAnswer, UsageError
 from ducklake_registry.layout.compression import uncompressed
-from ducklake_registry.layout.content import REF_NAME, FilePart, read_small
+from ducklake_registry.layout.content import FilePart, read_small
 from ducklake_registry.layout.docker_archive import converted
+from ducklake_registry.layout.names import names_of
 from ducklake_registry.oci import Descriptor, Index, Manifest, media_types, parse_manifest
 from ducklake_registry.reference import Digest
 
@@ -67,14 +68,20 @@ class Layout:
             )
         return raw
 
-    def image(self, name: str | None = None) -> Descriptor:
-        """Choose an image by its name; without one there may be but one. Raises UsageError."""
-        found = [image for image in self.images if name in (None, image.annotations.get(REF_NAME, ""))]
+    def image(self, name: str | None = None, usual: str = "") -> Descriptor:
+        """Choose an image by its name; without one the only one, or of several the one that is called `usual`.
+
+        Raises UsageError.
+        """
+        wanted = name or (usual if len(self.images) > 1 else None)
+        found = [image for image in self.images if wanted is None or wanted in names_of(image)]
         if len(found) == 1:
             return found[0]
-        names = ", ".join(image.annotations.get(REF_NAME, str(image.digest)) for image in self.images) or "none"
-        called = f" called {name}" if name else ""
-        raise UsageError(f"{self.path} has {len(found)} images{called}: {names}", "choose one with --select")
+        names = ", ".join(
+            (*names_of(image), str(image.digest))[0] for image in (found if name and found else self.images)
+        )
+        count = f"{len(found)} images called {name}" if name else f"{len(self.images)} images"
+        raise UsageError(f"{self.path} has {count}: {names or 'none'}", "choose one with --select")
 
 
 @contextmanager

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ducklake_registry.errors import UsageError
-from ducklake_registry.layout.content import REF_NAME, FilePart
+from ducklake_registry.layout.content import FilePart
 from ducklake_registry.layout.files import alone, check_room, is_whole, telling, write_at
+from ducklake_registry.layout.names import is_called_as
 from ducklake_registry.layout.reading import open_layout
 from ducklake_registry.oci import Descriptor, Index
 
@@ -98,8 +99,8 @@ class LayoutFolder:
 
     def _list(self, image: Descriptor, names: Mapping[str, str]) -> None:
         known = open_layout(self.path).images if (self.path / "index.json").exists() else ()
-        others = [one for one in known if one.annotations.get(REF_NAME, "") != names.get(REF_NAME, "")]
         named = Descriptor(image.media_type, image.digest, image.size, image.platform, names)
+        others = [one for one in known if not is_called_as(one, named)]
         _replace(self.path / "index.json", Index.of([*others, named]).raw)
 
     def _file(self, blob: Descriptor) -> Path:

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 
 from ducklake_registry.errors import DigestMismatch, NotFound, UsageError
 from ducklake_registry.layout import (
-    CONTAINERD_NAME,
-    REF_NAME,
     Image,
     LayoutArchive,
     LayoutFolder,
     Store,
     gather,
+    names_for,
     opened,
 )
 from ducklake_registry.reference import Tag
@@ -115,7 +114,7 @@ def save(
         platform,
         lambda config: client.small_blob(repository, config),
     )
-    names = _names(reference)
+    names = names_for(reference)
     if dry_run:
         return Transfer(image.root.digest, image.size, files.missing(image, names))
     counter = _Counter(image, expected, moved)
@@ -139,13 +138,15 @@ def load(
 ) -> Transfer:
     """Load an image into a registry: from an OCI image layout, or from what `docker save` wrote.
 
-    `name` chooses one of several images; the others are as for `save`. The registry computes the digest of each
+    `name` chooses one of several images, which else is the one that is called as `reference` is; the others are as
+    for `save`. The registry computes the digest of each
     blob that it gets, so that a damaged one ends here. Raises UsageError for files that are damaged, NotFound,
     DigestMismatch.
     """
     reference = _tagged(reference)
     with opened(source) as layout:
-        image = gather(layout.manifest, layout.image(name), platform, layout.config)
+        chosen = layout.image(name, usual=f"{reference.repository}:{reference.tag}")
+        image = gather(layout.manifest, chosen, platform, layout.config)
         _check_digest(image, reference, source)
         parts = [(blob, layout.part(blob)) for blob in image.blobs]
         if dry_run:
@@ -180,14 +181,6 @@ def _tagged(reference: Reference) -> Reference:
 def _check_digest(image: Image, reference: Reference, source: Path) -> None:
     if reference.digest not in (None, image.root.digest):
         raise UsageError(f"the image in {source} is {image.root.digest}, not {reference.digest}")
-
-
-def _names(reference: Reference) -> dict[str, str]:
-    """Name an image in a layout: its tag as the specification says, its whole name for containerd and Docker."""
-    if not reference.tag:
-        return {}
-    whole = f"{reference.registry}/{reference.repository}:{reference.tag}"
-    return {CONTAINERD_NAME: whole, REF_NAME: reference.tag}
 
 
 @dataclass(frozen=True, slots=True)
