@@ -72,6 +72,6 @@ def _status(end: dict[str, Any], argv: Sequence[str]) -> int:
     if end.get("status") == "Success":
         return 0
     for cause in end.get("details", {}).get("causes", ()):
-        if cause["reason"] == "ExitCode":
+        if cause.get("reason") == "ExitCode":  # the runtime's own failures have none
             return int(cause["message"])
     raise ClusterError(f"`{argv[0]}` cannot be run in the pod: {end.get('message', 'no reason given')}")
