@@ -80,9 +80,8 @@ BENCHMARK = Benchmark(
             "dlr deploy-kind",
             _LIMIT,
             1.3,
-            "Beyond kind's own part, the registry's image has to be brought into the node and unpacked there, "
-            "and the rollout waits for a helper pod that makes the volume. Both want the cores that the control "
-            "plane's start wants, and `kind` alone varies by half from run to run.",
+            "Beyond kind's own part, the registry's image has to be brought into the node and unpacked there, and "
+            "its pod has to start, which wants the cores that the control plane's start wants.",
         ),
     ),
     _prepare,

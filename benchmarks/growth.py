@@ -10,13 +10,15 @@ from __future__ import annotations
 import tempfile
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from benchmarks.measure import DLR, Benchmark, Contender, Goal, Role, Scale, program, run
+from benchmarks.measure import DLR, Benchmark, Contender, Goal, Role, Scale, median, program, run
 from benchmarks.registries import filled_registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from benchmarks.measure import Measured
 
 SIZES = (100, 1000, 5000)
 KINDS = ("all details", "from the cache", "tags alone")
@@ -45,6 +47,20 @@ def name_of(kind: str, size: int) -> str:
     return f"{kind}, {size:,}"
 
 
+def draw(measured: Measured, figure: Any) -> None:
+    """Draw seconds and memory over the number of repositories: what grows with it alone is a straight line."""
+    figure.set_size_inches(9, 3.6)
+    seconds, memory = figure.subplots(1, 2)
+    for kind in KINDS:
+        found = [measured.samples[name_of(kind, size)] for size in SIZES]
+        seconds.plot(SIZES, [median(each) for each in found], "o-", label=kind)
+        memory.plot(SIZES, [max(one.memory for one in each) / 1e6 for each in found], "o-", label=kind)
+    for axes, unit in ((seconds, "seconds, median"), (memory, "most memory, MB")):
+        axes.set(xlabel="repositories with two images each", ylabel=unit, xlim=(0, None), ylim=(0, None))
+        axes.grid(alpha=0.3)
+        axes.legend()
+
+
 BENCHMARK = Benchmark(
     "growth",
     "Growth",
@@ -62,4 +78,5 @@ BENCHMARK = Benchmark(
     ),
     _prepare,
     rounds=3,
+    draw=draw,
 )

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,7 +104,8 @@ Prepare = Callable[[Scale], AbstractContextManager[list[Contender]]]
 class Benchmark:
     """What is compared. `prepare` makes what the contenders need and takes it away again.
 
-    `notes` are for the reader of the page. A benchmark without rounds of its own takes as many as are usual.
+    `notes` are for the reader of the page. A benchmark without rounds of its own takes as many as are usual, and
+    one without a way to `draw` what was measured into a figure of matplotlib's is drawn as bars.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Benchmark:
     goals: tuple[Goal, ...]
     prepare: Prepare
     rounds: int = 5
+    draw: Callable[[Measured, Any], None] | None = None
 
 
 Samples = dict[str, list[Sample]]

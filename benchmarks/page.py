@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from benchmarks.kept import kept, pooled
 from benchmarks.measure import BEST_PEER, MEMORY, SECONDS, Measured, Role, median
 from benchmarks.peers import install_commands, versions
+from benchmarks.plots import plot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -94,7 +95,7 @@ def write(benchmarks: Iterable[Benchmark]) -> None:
     found = [(each, runs) for each in benchmarks if (runs := list(kept(each.name)))]
     PAGE.write_text("\n".join(page(found)), "utf-8")
     for benchmark, runs in found:
-        plot(benchmark, pooled(runs))
+        plot(benchmark, pooled(runs), DOCS / "pictures")
 
 
 def page(found: Sequence[tuple[Benchmark, Sequence[Run]]]) -> Iterator[str]:
@@ -172,30 +173,3 @@ def _ratio(samples: Sequence[Sample], other: Sequence[Sample] | None) -> str:
 def anchor(title: str) -> str:
     """Return the anchor that GitHub gives a heading."""
     return "".join(each for each in title.lower().replace(" ", "-") if each.isalnum() or each in "-_")
-
-
-def _label(name: str, measured: Measured) -> str:
-    role = measured.roles[name]
-    return name if role is Role.OURS else f"{name} ({role})"
-
-
-def plot(benchmark: Benchmark, measured: Measured) -> None:
-    """Draw every sample of every contender, with the median as a bar."""
-    import matplotlib as mpl
-
-    mpl.use("agg")
-    from matplotlib import pyplot as plt
-
-    colours = {Role.OURS: "#1f6feb", Role.PEER: "#8b949e", Role.LIMIT: "#2da44e"}
-    rows = sorted(measured.samples.items(), key=lambda each: median(each[1]), reverse=True)
-    figure, axes = plt.subplots(figsize=(8, 0.9 + 0.36 * len(rows)), layout="constrained")
-    for place, (name, samples) in enumerate(rows):
-        colour = colours[measured.roles[name]]
-        axes.barh(place, median(samples), color=colour, alpha=0.55, height=0.6)
-        axes.plot([each.seconds for each in samples], [place] * len(samples), "o", color=colour, markersize=4)
-    axes.set_yticks(range(len(rows)), [_label(name, measured) for name, _ in rows])
-    axes.set(xlabel="seconds; bars are medians, points single runs", xlim=(0, None))
-    axes.grid(axis="x", alpha=0.3)
-    (DOCS / "pictures").mkdir(parents=True, exist_ok=True)
-    figure.savefig(DOCS / "pictures" / f"bench-{benchmark.name}.png", dpi=110)
-    plt.close(figure)

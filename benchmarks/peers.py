@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.measure import find, surroundings
@@ -11,8 +12,14 @@ from benchmarks.measure import find, surroundings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_GO = {"regctl": "github.com/regclient/regclient/cmd/regctl@v0.11.7"}
-_DEBIAN = ("wrk", "curl")
+_SET_UP = Path(__file__).resolve().parents[1] / "bootstrap" / "versions.sh"
+_GO = {
+    "sigs.k8s.io/kind": "KIND",
+    "github.com/google/go-containerregistry/cmd/crane": "CRANE",
+    "oras.land/oras/cmd/oras": "ORAS",
+    "github.com/regclient/regclient/cmd/regctl": "v0.11.7",
+}
+_DEBIAN = ("docker.io", "skopeo", "wrk", "curl")
 _NUMBER = re.compile(r"[0-9]+\.[0-9]+[^\s,]*")
 _SAY = {
     "dlr": ("dlr", "--version"),
@@ -27,10 +34,11 @@ _SAY = {
 
 
 def install_commands() -> Iterator[str]:
-    """Yield what to type; the first brings those that the tests use too."""
+    """Yield what to type; the first brings kubectl too, and all but regctl and wrk where they are missing."""
     yield "bootstrap/up --tests"
-    for module in _GO.values():
-        yield f"go install {module}"
+    set_up = dict(re.findall(r"\b([A-Z_]+)=(\S+)", _SET_UP.read_text("utf-8")))
+    for module, version in _GO.items():
+        yield f"go install {module}@{set_up.get(version, version)}"
     yield f"apt-get install {' '.join(_DEBIAN)}"
 
 
