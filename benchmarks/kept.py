@@ -1,4 +1,4 @@
-"""Results as JSON in .cache/benchmarks, so that a page can be made of several runs."""
+"""Results as JSON in docs/results: a page is made of several runs, and anyone can look at each sample."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from benchmarks.measure import Measured, Role, Sample
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-FOLDER = Path(__file__).resolve().parents[1] / ".cache" / "benchmarks"
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "docs" / "results" / "benchmarks"
+_MEASURED = ("src", "manifests", "bootstrap/node")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +68,14 @@ def _measured(fields: dict[str, Any]) -> Measured:
 
 
 def commit() -> str:
-    """Return the commit of this checkout, with a mark where something differs from it."""
-    words = ["git", "describe", "--always", "--dirty", "--abbrev=9"]
-    return subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip() or "no checkout"
+    """Return the commit of this checkout, with a mark where the program differs from it."""
+    named = _git("describe", "--always", "--abbrev=9") or "no checkout"
+    return f"{named}-dirty" if _git("status", "--porcelain", "--", *_MEASURED) else named
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False)
+    return done.stdout.strip()
 
 
 def machine() -> str:

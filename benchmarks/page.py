@@ -27,7 +27,8 @@ _HEAD = """# Benchmarks
 
 `dlr` and its peers do the same on the same machine, as whole programs (the start of Python included), in turns
 of mixed order. Seconds depend on the machine; the ratios are what counts. *Limit* is what nothing can beat:
-`wrk` for requests, `sha256sum` or a plain copy for bytes, `kind create cluster` for clusters.
+`wrk` for requests, `sha256sum` or a plain copy for bytes, `kind create cluster` for clusters. Every single
+measurement is in [results](results/benchmarks).
 """
 
 _HOW = """## Measure it again

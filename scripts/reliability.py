@@ -3,8 +3,8 @@
     python -m scripts.reliability                       # whatever is still missing of the full series
     python -m scripts.reliability --only cuts --count 50
 
-A full series is kept in .cache/ piece by piece, and goes on there when this is run again. With --count, --first or
-another seed nothing is kept and no page is written. Ends with 1 where something was lost or failed.
+A full series is kept in docs/results/ piece by piece, and goes on there when this is run again. With --count,
+--first or another seed nothing is kept and no page is written. Ends with 1 where something was lost or failed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "reliability.md"
-KEPT = ROOT / ".cache" / "reliability.json"
+KEPT = ROOT / "docs" / "results" / "reliability.json"
 SEED = 20261125
 _COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
 
