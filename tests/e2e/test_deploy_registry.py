@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -9,6 +10,7 @@ import pty
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,10 +19,10 @@ import yaml
 from ducklake_registry.manifests import data_folder
 from tests.e2e.conftest import Environment, run
 from tests.e2e.faults import in_registry, wait_for_answers
+from tests.registry.programs import HTPASSWD, PASSWORD, USER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 pytestmark = pytest.mark.cluster
 
@@ -287,6 +289,30 @@ def test_what_others_put_into_the_namespace_stays(environment: Environment) -> N
     assert "kept: ConfigMap ours" in done.stderr
     assert environment.kubectl("get", "configmap", "ours", "-n", "storage", "-o", "jsonpath={.data.a}") == "b"
     environment.kubectl("delete", "configmap", "ours", "-n", "storage")
+
+
+def test_a_password_of_ones_own_stays(environment: Environment, tmp_path: Path) -> None:
+    """What docs/how-to/production.md tells to apply beside the manifests is not taken away by deploying again."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "how-to" / "production.md").read_text()
+    (patch := tmp_path / "password.yaml").write_text(
+        page.partition("# registry-password.yaml")[2].partition("```")[0]
+    )
+    (users := tmp_path / "htpasswd").write_text(HTPASSWD)
+    auth = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    logged_in = json.dumps({"auths": {environment.registry: {"auth": auth}}})
+    in_storage = ("--namespace", "storage")
+    environment.kubectl(*in_storage, "create", "secret", "generic", "registry-users", f"--from-file={users}")
+    environment.kubectl("apply", "--server-side", "--field-manager=team", "-f", str(patch))
+    try:
+        for _ in range(2):
+            environment.kubectl(*in_storage, "rollout", "status", "deployment/docker-registry", "--timeout=60s")
+            refused = environment.run_dlr("list-registry-images")
+            let_in = environment.run_dlr("list-registry-images", DOCKER_AUTH_CONFIG=logged_in)
+            assert (refused.returncode, let_in.returncode) == (4, 0), refused.stderr + let_in.stderr
+            assert environment.run_dlr("deploy-registry").returncode == 0
+    finally:
+        environment.kubectl(*in_storage, "delete", "deployment/docker-registry", "secret/registry-users")
+        assert environment.run_dlr("deploy-registry").returncode == 0
 
 
 def at_a_terminal(environment: Environment, *words: str, answers: str) -> str:
