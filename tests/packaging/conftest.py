@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.engine.conftest import _engine_answers  # noqa: F401
+from tests.packaging.build_context import ROOT
 from tests.registry import programs
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from tests.registry.programs import RunningRegistry
 
-ROOT = Path(__file__).resolve().parents[2]
 OURS = ("DLR_", "VIRTUAL_ENV", "PYTHON", "UV_", "PIPX_", "XDG_")
 """What the surroundings of these tests must not have of ours, but where packages come from."""
 

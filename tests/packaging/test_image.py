@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -12,12 +10,11 @@ import pytest
 
 from ducklake_registry import __version__
 from tests.engine.conftest import Project, docker, docker_inspect
-from tests.packaging.conftest import ROOT
+from tests.packaging.build_context import copied
 from tests.registry.images import push_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.registry.programs import RunningRegistry
 
@@ -33,7 +30,7 @@ def image(_engine_answers: None, tmp_path_factory: pytest.TempPathFactory) -> It
     if not docker("images", "--quiet", BASE).strip():
         pytest.fail(f"the engine has no {BASE}: bootstrap/up --tests")
     (home := tmp_path_factory.mktemp("home")).mkdir(exist_ok=True)
-    project = Project(_copy(tmp_path_factory.mktemp("context")), "dlr-test-of-its-own", home)
+    project = Project(copied(tmp_path_factory.mktemp("context")), "dlr-test-of-its-own", home)
     words = ("build-and-push", "--build-only", "--tag", "tested", "--label", f"dlr-test={project.image}")
     command = [sys.executable, "-m", "ducklake_registry", *words]
     done = subprocess.run(
@@ -43,17 +40,6 @@ def image(_engine_answers: None, tmp_path_factory: pytest.TempPathFactory) -> It
     yield f"{project.image}:tested"
     for tag in ("tested", "latest"):
         docker("rmi", f"{project.image}:{tag}", check=False)
-
-
-def _copy(folder: Path) -> Path:
-    """Copy what is built, and add what this machine trusts, where it trusts others than everybody."""
-    for name in ("Dockerfile", ".dockerignore", "pyproject.toml", "constraints.txt", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, folder / name)
-    for name in ("src", "manifests", "kind"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    if trusted := os.environ.get("PIP_CERT"):
-        shutil.copy(trusted, folder / "ca.crt")
-    return folder
 
 
 def locked_down(image: str, *words: str, user: str | None = None) -> str:

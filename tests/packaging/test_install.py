@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ducklake_registry import __version__
-from tests.packaging.conftest import ROOT, Place, find_python, tool
+from tests.packaging.build_context import ROOT
+from tests.packaging.conftest import Place, find_python, tool
 from tests.registry.images import push_image
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from ducklake_registry.cluster import kubeconfig
-from ducklake_registry.cluster.kubeconfig import LAPTOP_CONTEXT, Kubeconfig, merge, read
+from ducklake_registry.cluster.kubeconfig import IN_CLUSTER, LAPTOP_CONTEXT, Kubeconfig, merge, read
 from ducklake_registry.errors import ClusterError, ClusterUnreachable, TimeoutExpired, UsageError
 
 if TYPE_CHECKING:
@@ -30,6 +30,33 @@ def entries(*names: str, server: str = "https://127.0.0.1:1", current: str | Non
         "contexts": [{"name": name, "context": {"cluster": name, "user": name}} for name in names],
         **({} if current is None else {"current-context": current}),
     }
+
+
+@pytest.fixture
+def service_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a pod finds; a real one is in tests/e2e/test_jobs.py."""
+    for name, content in (("token", "secret"), ("namespace", "storage\n")):
+        (tmp_path / name).write_text(content)
+    monkeypatch.setattr(kubeconfig, "_SERVICE_ACCOUNT", tmp_path)
+
+
+@pytest.mark.usefixtures("service_account")
+def test_in_a_pod_it_is_the_pods_cluster_unless_there_is_a_kubeconfig(write: Callable[..., Kubeconfig]) -> None:
+    without = write(None)
+    for named in (None, IN_CLUSTER):
+        assert without.choose(named) == IN_CLUSTER
+    assert without.namespace(IN_CLUSTER) == "storage"
+    with pytest.raises(UsageError, match="there is no context 'mine'"):
+        without.choose("mine")
+    with_one = write(entries("mine", current="mine"))
+    assert with_one.choose(None) == "mine"
+    with pytest.raises(UsageError, match="there is no context 'in-cluster'"):
+        with_one.choose(IN_CLUSTER)
+
+
+def test_elsewhere_that_is_a_context_that_is_not_there(write: Callable[..., Kubeconfig]) -> None:
+    with pytest.raises(UsageError, match="there is no context 'in-cluster'"):
+        write(None).choose(IN_CLUSTER)
 
 
 @pytest.fixture

@@ -7,11 +7,10 @@ import json
 import threading
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ducklake_registry.cluster.kubeconfig import Kubeconfig
+from ducklake_registry.cluster.kubeconfig import IN_CLUSTER, Kubeconfig
 from ducklake_registry.cluster.refusals import translated
 from ducklake_registry.errors import ClusterError, ClusterUnreachable
 from ducklake_registry.reference import is_loopback
@@ -32,7 +31,6 @@ FIELD_MANAGER = "dlr"
 """Who server-side apply notes as the owner of what `dlr` sets."""
 
 _PIECE = 64 * 1024
-_SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
 class NotServed(ClusterError):
@@ -57,9 +55,7 @@ class Cluster:
 
     @cached_property
     def context(self) -> str:
-        """The name of the context, "in-cluster" for the cluster whose pod this runs in."""
-        if self._wanted is None and not self._kubeconfig.contexts() and _SERVICE_ACCOUNT.is_file():
-            return "in-cluster"
+        """The name of the context, IN_CLUSTER for the cluster in a pod of which this runs."""
         return self._kubeconfig.choose(self._wanted)
 
     @property
@@ -82,7 +78,7 @@ class Cluster:
         with self._translated():
             settings = Configuration()
             try:
-                if self.context == "in-cluster":
+                if self.context == IN_CLUSTER:
                     config.load_incluster_config(client_configuration=settings)
                 else:
                     # A refreshed token stays in memory: the user's files are not ours to write.

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 LAPTOP_CONTEXT = "kind-ducklake-cluster"
 """The context of the cluster that `dlr deploy-kind` makes when it is given no other name."""
 
+IN_CLUSTER = "in-cluster"
+"""Stands for the cluster in a pod of which this runs, reached as the pod's service account."""
+
+_SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
 _SECTIONS = ("clusters", "users", "contexts")
 _LOCK_SECONDS = 10.0
 _SIGNATURE = b"dlr\n"
@@ -55,6 +60,8 @@ class Kubeconfig:
 
     def namespace(self, context: str) -> str:
         """Return the namespace that objects of a context are in unless they name another."""
+        if context == IN_CLUSTER and is_in_pod():
+            return (_SERVICE_ACCOUNT / "namespace").read_text("utf-8").strip()
         entries = (entry for each in self.paths for entry in read(each).get("contexts") or ())
         found: dict[str, Any] = next((each for each in entries if each["name"] == context), {})
         return str((found.get("context") or {}).get("namespace") or "default")
@@ -62,9 +69,12 @@ class Kubeconfig:
     def choose(self, context: str | None) -> str:
         """Return the context to work on: the one asked for, else the laptop's own, else the current one.
 
-        Raises UsageError when the one asked for is not there, ClusterUnreachable when there is none at all.
+        In a pod, where there is none, it is IN_CLUSTER. Raises UsageError when the one asked for is not there,
+        ClusterUnreachable when there is none at all.
         """
         contexts = self.contexts()
+        if not contexts and context in (None, IN_CLUSTER) and is_in_pod():
+            return IN_CLUSTER
         if context is not None and context not in contexts:
             raise UsageError(
                 f"there is no context {context!r} in {self}",
@@ -80,6 +90,11 @@ class Kubeconfig:
 
 
 _NO_CONTEXT_HINT = "`dlr deploy-kind` makes a cluster; --kubeconfig FILE names another kubeconfig"
+
+
+def is_in_pod() -> bool:
+    """Tell whether this runs in a pod that has a service account's token."""
+    return (_SERVICE_ACCOUNT / "token").is_file()
 
 
 def read(path: Path) -> dict[str, Any]:

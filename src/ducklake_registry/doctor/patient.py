@@ -122,7 +122,7 @@ class Patient(Known):
 
     @fact
     def _cluster(self) -> Cluster:
-        return Cluster(None if self.context == "in-cluster" else self.context, self.case.kubeconfig, SECONDS)
+        return Cluster(self.context, self.case.kubeconfig, SECONDS)
 
     @property
     def cluster(self) -> Cluster:
