@@ -48,7 +48,9 @@ EXPECTED = {
     "status": {"--context", "--kubeconfig", "--output"},
     "build-and-push": {"--registry", "--username", "--timeout", "--dry-run", "--verbose", "--quiet", "--output"},
     "pull-from-registry": {"--registry", "--username", "--timeout", "--dry-run", "--quiet", "--output"},
-    "registry-status": {"--registry", "--context", "--kubeconfig", "--namespace", "--output"},
+    "registry-status": {
+        *("--registry", "--username", "--timeout", "--context", "--kubeconfig", "--namespace", "--output"),
+    },
     "save": {"--registry", "--timeout", "--dry-run", "--output", "--quiet"},
     "load": {"--registry", "--timeout", "--dry-run", "--output", "--quiet"},
     "test-registry": {

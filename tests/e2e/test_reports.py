@@ -158,7 +158,8 @@ def test_no_registry_is_said_with_what_to_type(environment: Environment) -> None
     done = environment.run_dlr("registry-status", "--namespace", "default")
     assert done.returncode == 1
     assert "✗ there is no registry in namespace default" in done.stdout
-    assert "hint: `dlr deploy-registry`" in done.stdout
+    typed = f"dlr deploy-registry --context {environment.context} --namespace default"
+    assert f"hint: `{typed}` deploys one" in " ".join(done.stdout.split())
 
 
 def test_a_registry_that_is_not_reached_from_here(environment: Environment) -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ducklake_registry.cluster.diagnosis import event_time, pod_trouble
+from ducklake_registry.cluster.client import Cluster
+from ducklake_registry.cluster.commands import Commands
+from ducklake_registry.cluster.diagnosis import event_time, hint_for, no_registry, pod_trouble
+from ducklake_registry.cluster.kubeconfig import LAPTOP_CONTEXT, Kubeconfig
 from ducklake_registry.cluster.workload import Progress, progress, selector
+from tests.unit.fake_api import cluster_at
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def pod(*containers: dict[str, Any], phase: str = "Pending", **status: Any) -> dict[str, Any]:
@@ -209,3 +216,15 @@ def test_selectors() -> None:
 )
 def test_when_an_event_was_last_seen(event: dict[str, Any], time: str) -> None:
     assert event_time({"metadata": {"creationTimestamp": "2026-01-01T00:00:00Z"}} | event) == time
+
+
+def test_what_is_to_be_typed_is_about_the_cluster_that_was_asked(tmp_path: Path) -> None:
+    elsewhere = cluster_at("http://127.0.0.1:9", tmp_path)
+    assert no_registry(elsewhere, "storage").hint == "`dlr deploy-registry --context fake` deploys one"
+    hint = hint_for("CrashLoopBackOff", Commands.of(elsewhere, "images"), elsewhere.context)
+    assert hint == "the log tells why: dlr logs --previous --context fake --namespace images"
+
+
+def test_the_laptops_own_cluster_need_not_be_named(tmp_path: Path) -> None:
+    (file := tmp_path / "kubeconfig").write_text(f"contexts: [{{name: {LAPTOP_CONTEXT}}}]\n")
+    assert Commands.of(Cluster(None, Kubeconfig((file,))), "storage") == Commands()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ducklake_registry.cluster.client import Cluster
+from ducklake_registry.cluster.commands import Commands
 from ducklake_registry.cluster.kubeconfig import Kubeconfig
 from ducklake_registry.cluster.logs import Excerpt, Log
 from ducklake_registry.display.status import _ready
@@ -128,7 +129,7 @@ def test_what_the_user_wrote_wrong_is_no_matter_of_a_report(tmp_path: Path) -> N
     cluster_at("http://127.0.0.1:9", tmp_path)
     cluster = Cluster("nonesuch", Kubeconfig((tmp_path / "kubeconfig",)))
     with pytest.raises(UsageError, match="no context 'nonesuch'"):
-        look_at_registry(cluster, "storage", "127.0.0.1:9")
+        look_at_registry(cluster, Commands(registry="127.0.0.1:9"))
 
 
 TEMPLATE = {"spec": {"containers": [{"name": "app", "image": "app:v1"}]}}
@@ -183,7 +184,7 @@ def test_a_cluster_that_is_away_is_an_error_of_status(tmp_path: Path) -> None:
 
 
 def test_the_registrys_status_comes_although_nothing_is_there(tmp_path: Path) -> None:
-    status = look_at_registry(cluster_at("http://127.0.0.1:9", tmp_path), "storage", "127.0.0.1:9")
+    status = look_at_registry(cluster_at("http://127.0.0.1:9", tmp_path), Commands(registry="127.0.0.1:9"))
     assert not status.healthy
     assert "the cluster cannot be asked" in status.verdict
     assert {"deployment", "pods", "outside", "inside", "stored", "disk", "usage"} <= status.unavailable.keys()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
+from ducklake_registry.cluster.commands import Commands
 from ducklake_registry.display.registry_status import registry_status_picture
 from ducklake_registry.display.status import status_picture
 from ducklake_registry.display.units import milliseconds, size
@@ -119,7 +120,7 @@ def test_a_broken_registry_says_what_to_type() -> None:
 
 
 def test_a_cluster_that_is_away_is_one_line(tmp_path: Path) -> None:
-    found = look(cluster_at("http://127.0.0.1:9", tmp_path), "storage", "127.0.0.1:9")
+    found = look(cluster_at("http://127.0.0.1:9", tmp_path), Commands(registry="127.0.0.1:9"))
     text = drawn(registry_status_picture(found), 200)
     assert text.count("the cluster of context fake does not answer") == 2  # the line and the verdict
     assert "cluster       ? not available:" in text

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ducklake_registry.cluster.commands import Commands
 from ducklake_registry.display.output import plain
 from ducklake_registry.errors import AccessDenied, ClusterError, ClusterUnreachable, DlrError, RegistryUnreachable
 from ducklake_registry.reports.objects import Claim, Pod, Port, Service, Workload
@@ -46,11 +47,15 @@ HEALTHY = RegistryStatus(
     unavailable={},
 )
 
+NOTHING_NAMED = Commands()
 
-def judge(errors: dict[str, DlrError] | None = None, **changes: Any) -> RegistryStatus:
+
+def judge(
+    errors: dict[str, DlrError] | None = None, commands: Commands = NOTHING_NAMED, **changes: Any
+) -> RegistryStatus:
     found = errors or {}
     reasons = {part: error.message for part, error in found.items()}
-    return judged(replace(HEALTHY, unavailable=reasons, **changes), found)
+    return judged(replace(HEALTHY, unavailable=reasons, **changes), found, commands)
 
 
 def test_all_well() -> None:
@@ -78,9 +83,14 @@ def test_a_registry_that_nobody_names_may_be_another() -> None:
             "--registry-image",
         ),
         ({"claim": None}, "claim is gone", "dlr deploy-registry"),
-        ({"claim": replace(CLAIM, phase="Lost")}, "registry-storage is lost", "kubectl describe pvc -n storage"),
+        (
+            {"claim": replace(CLAIM, phase="Lost")},
+            "registry-storage is lost",
+            "kubectl --context kind-ducklake-cluster describe pvc -n storage",
+        ),
         ({"services": ()}, "service docker-registry is gone", "dlr deploy-registry"),
         ({"disk": Disk(100 * GIB, 1024**2)}, "nearly full: 1 MiB free", "dlr doctor"),
+        ({"disk": Disk(100 * GIB, 1024**2)}, "nearly full", "dlr deploy-registry --storage-size 20Gi"),
     ],
 )
 def test_what_is_broken_and_what_to_type(changes: dict[str, Any], verdict: str, hint: str) -> None:
@@ -88,6 +98,38 @@ def test_what_is_broken_and_what_to_type(changes: dict[str, Any], verdict: str, 
     assert not status.healthy
     assert verdict in status.verdict
     assert hint in str(status.hint)
+
+
+@pytest.mark.parametrize(
+    ("changes", "typed"),
+    [
+        ({"deployment": None, "pods": ()}, "dlr deploy-registry"),
+        ({"deployment": replace(DEPLOYMENT, ready=0, wanted=0)}, "dlr deploy-registry"),
+        ({"deployment": replace(DEPLOYMENT, ready=0)}, "dlr deploy-registry"),
+        ({"pods": (replace(POD, trouble="CrashLoopBackOff: back-off"),)}, "dlr logs --previous"),
+        ({"claim": None}, "dlr deploy-registry"),
+        ({"services": ()}, "dlr deploy-registry"),
+        ({"inside": None}, "dlr logs"),
+        ({"disk": Disk(100 * GIB, 1024**2)}, "dlr deploy-registry --storage-size 20Gi"),
+        ({"outside": None}, "dlr port-forward"),
+    ],
+)
+def test_what_is_to_be_typed_is_about_the_cluster_that_was_looked_at(changes: dict[str, Any], typed: str) -> None:
+    named = Commands("production", "elsewhere", "registry.example.com", "/a b")
+    hint = str(judge(None, named, **changes).hint)
+    assert f"{typed} --context production --namespace elsewhere --kubeconfig '/a b'" in hint
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"claim": replace(CLAIM, phase="Pending")},
+        {"pods": (replace(POD, trouble="Unschedulable: pod has unbound immediate PersistentVolumeClaims"),)},
+    ],
+)
+def test_what_kubectl_is_told_is_about_that_cluster_too(changes: dict[str, Any]) -> None:
+    hint = str(judge(None, Commands("production", "storage"), context="production", **changes).hint)
+    assert "kubectl --context production describe pvc -n storage" in hint
 
 
 def test_the_first_thing_broken_has_the_verdict() -> None:

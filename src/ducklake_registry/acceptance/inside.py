@@ -12,6 +12,7 @@ from ducklake_registry.acceptance.context import IMAGES
 from ducklake_registry.acceptance.journal import Kind as Left
 from ducklake_registry.acceptance.journal import Trace
 from ducklake_registry.cluster import kinds
+from ducklake_registry.cluster.commands import Commands
 from ducklake_registry.cluster.diagnosis import hint_for, last_events, pod_trouble
 from ducklake_registry.cluster.workload import is_ready
 from ducklake_registry.engine import images
@@ -180,7 +181,7 @@ def _await_end(context: Context, site: Site, wanted: Object) -> None:
             raise CheckFailed(f"the pod on node {node} was removed while it was waited for")
         trouble = pod_trouble(found)
         if trouble:
-            raise CheckFailed(f"node {node}: {_in_full(site, name, trouble)}", _hint(trouble, site.namespace))
+            raise CheckFailed(f"node {node}: {_in_full(site, name, trouble)}", _hint(trouble, site))
         return found["status"].get("phase") == "Succeeded" or NotYet(f"node {node}: it has not ended")
 
     try:
@@ -196,10 +197,10 @@ def _in_full(site: Site, name: str, trouble: str) -> str:
     return "; ".join(dict.fromkeys(filter(None, (trouble, *events))))
 
 
-def _hint(trouble: str, namespace: str) -> str | None:
+def _hint(trouble: str, site: Site) -> str | None:
     if "Pull" in trouble:
         return "wire the node for this name: dlr deploy-kind"
-    return hint_for(trouble, namespace)
+    return hint_for(trouble, Commands.of(site.cluster, site.namespace), site.cluster.context)
 
 
 def _forget_on_nodes(context: Context, generated: GeneratedIndex, repository: str) -> None:

@@ -10,6 +10,7 @@ import yaml
 from ducklake_registry.acceptance.check import CheckFailed, CheckSkipped
 from ducklake_registry.acceptance.context import IMAGES
 from ducklake_registry.cluster import kinds
+from ducklake_registry.cluster.commands import Commands
 from ducklake_registry.cluster.execute import execute
 from ducklake_registry.cluster.hosting import published
 from ducklake_registry.cluster.workload import is_ready, newest_pods
@@ -43,7 +44,8 @@ class Site:
         pods = newest_pods(self.cluster, deployment) if deployment else []
         ready = next(filter(is_ready, pods), None)
         if ready is None:
-            raise CheckFailed("no pod of the registry is ready", "see why: dlr registry-status")
+            look = Commands.of(self.cluster, self.namespace).dlr("registry-status")
+            raise CheckFailed("no pod of the registry is ready", f"see why: {look}")
         return ready
 
     def run(self, *argv: str) -> Executed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from ducklake_registry.cli import image_options, options
@@ -14,8 +14,13 @@ from ducklake_registry.settings import DEFAULT_REGISTRY
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import typer
+
     from ducklake_registry.reference import Reference
     from ducklake_registry.registry import Auth, RegistryClient
+
+_ANSWER_SECONDS = 5.0
+"""The longest that one answer is waited for where there is only a look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +92,39 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterConnection(Connection):
+    """The options for speaking to a cluster's own registry; where none is named, the cluster says where it is."""
+
+    registry: options.RegistryIfAny = ""
+
+    @property
+    def named(self) -> str | None:
+        """The registry that was named, if one was."""
+        return self.registry or None
+
+    def asking_once(self) -> Callable[[str], RegistryClient]:
+        """Return what makes clients that ask once, and do not wait long. Raises UsageError.
+
+        A password is read from stdin here and now, however often there is a look.
+        """
+        from ducklake_registry.registry import Retry
+
+        seconds = min(self.timeout, _ANSWER_SECONDS)
+        client = replace(self, registry=DEFAULT_REGISTRY).client(timeout=seconds, retry=Retry(attempts=1))
+        return lambda registry: client.another(registry=registry)
+
+
+@dataclass(frozen=True, slots=True)
 class ProdConnection(Connection):
     """The options for speaking to production's registry, which is never the one of the other commands."""
 
     registry: image_options.ProdRegistryOnly = ""
+
+
+def typed(ctx: typer.Context, name: str) -> Any:
+    """Return the value of an option that stands on the command line; None if it is from elsewhere."""
+    source = ctx.get_parameter_source(name)
+    return ctx.params[name] if source and source.name == "COMMANDLINE" else None
 
 
 def connected(command: Callable[..., None]) -> Callable[..., None]:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ducklake_registry.cli import options
-from ducklake_registry.cli.connection import Connection, connected
+from ducklake_registry.cli.connection import ClusterConnection, connected, typed
+from ducklake_registry.cli.group import usual_registry
 from ducklake_registry.display.output import OutputFormat
 from ducklake_registry.errors import DlrError, UsageError
-from ducklake_registry.settings import DEFAULT_REGISTRY
 
 if TYPE_CHECKING:
     from ducklake_registry.display.terminal import Terminal
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PANEL = "Registry"
 
-_ANSWER_SECONDS = 5.0
+_ENGINE_SECONDS = 5.0
 _SETTLING_SECONDS = 30.0
 
 
@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 @connected
 def doctor(
     ctx: typer.Context,
-    connection: Connection,
+    connection: ClusterConnection,
     fix: Annotated[bool, typer.Option("--fix", help="Make the repairs that lose nothing, after asking.")] = False,
     thorough: Annotated[
         bool,
@@ -79,7 +79,7 @@ def doctor(
 
 def _case(
     ctx: typer.Context,
-    connection: Connection,
+    connection: ClusterConnection,
     context: str | None,
     kubeconfig: str | None,
     namespace: str,
@@ -89,27 +89,18 @@ def _case(
     from ducklake_registry.cluster.kubeconfig import Kubeconfig
     from ducklake_registry.doctor.case import Case
     from ducklake_registry.engine import Engine
-    from ducklake_registry.registry import Retry
 
-    # A password is read from stdin once, however often there is a look.
-    client = connection.client(timeout=min(connection.timeout, _ANSWER_SECONDS), retry=Retry(attempts=1))
     return Case(
         Kubeconfig.parse(kubeconfig),
         context,
         namespace,
-        None if (usual := _source(ctx, "registry") == "DEFAULT") else connection.registry,
-        lambda registry: client.another(registry=registry),
-        Engine(_ANSWER_SECONDS),
-        kubeconfig if _source(ctx, "kubeconfig") == "COMMANDLINE" else None,
+        connection.named,
+        connection.asking_once(),
+        Engine(_ENGINE_SECONDS),
+        typed(ctx, "kubeconfig"),
         thorough,
-        connection.registry if usual else DEFAULT_REGISTRY,
+        usual_registry(ctx.obj),
     )
-
-
-def _source(ctx: typer.Context, name: str) -> str:
-    """Return where an option's value is from: DEFAULT, DEFAULT_MAP (dlr.toml), ENVIRONMENT or COMMANDLINE."""
-    source = ctx.get_parameter_source(name)
-    return source.name if source else "DEFAULT"
 
 
 def _looked_at(case: Case) -> Checkup:

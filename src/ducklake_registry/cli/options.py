@@ -96,12 +96,13 @@ Registry = Annotated[
     str, typer.Option(envvar="DLR_REGISTRY", metavar="HOST[:PORT]", help="Registry, from where you stand.")
 ]
 RegistryIfAny = Annotated[
-    str | None,
+    str,
     typer.Option(
         "--registry",
         envvar="DLR_REGISTRY",
         metavar="HOST[:PORT]",
         help="Registry, from where you stand. Default: where the cluster says it is, else localhost:5000.",
+        show_default=False,
     ),
 ]
 Username = Annotated[

@@ -8,6 +8,8 @@ import typer
 
 from ducklake_registry.cli import options
 from ducklake_registry.cli.acceptance import test_registry
+from ducklake_registry.cli.connection import ClusterConnection, connected, typed
+from ducklake_registry.cli.group import usual_registry
 from ducklake_registry.display.output import OutputFormat
 
 PANEL = "Registry"
@@ -106,8 +108,10 @@ def clean_registry(
     perform(terminal, workflow.steps(), cluster.context, deadline, dry_run=dry_run)
 
 
+@connected
 def registry_status(
-    registry: options.RegistryIfAny = None,
+    ctx: typer.Context,
+    connection: ClusterConnection,
     namespace: options.Namespace = "storage",
     context: options.Context = None,
     kubeconfig: options.KubeconfigFiles = None,
@@ -123,13 +127,15 @@ def registry_status(
     from functools import partial
 
     from ducklake_registry.cluster.client import Cluster
+    from ducklake_registry.cluster.commands import Commands
     from ducklake_registry.cluster.kubeconfig import Kubeconfig
     from ducklake_registry.display.output import emit
     from ducklake_registry.display.registry_status import registry_status_picture as picture
     from ducklake_registry.reports.registry_status import look
 
     cluster = Cluster(context, Kubeconfig.parse(kubeconfig), request_timeout=5)
-    looking = partial(look, cluster, namespace, registry)
+    commands = Commands(context, namespace, connection.named, typed(ctx, "kubeconfig"))
+    looking = partial(look, cluster, commands, connection.asking_once(), usual_registry(ctx.obj))
     if watch:
         from ducklake_registry.display.watching import watch as watching
 

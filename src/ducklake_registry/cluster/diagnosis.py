@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from ducklake_registry.cluster.commands import Commands
 from ducklake_registry.cluster.kinds import EVENT
 from ducklake_registry.cluster.workload import is_registry, newest_pods
 from ducklake_registry.errors import ClusterError, RolloutFailed
@@ -35,10 +36,10 @@ _HINTS = (
     ),
     (
         _NO_VOLUME,
-        "see why the claim waits: kubectl describe pvc -n {namespace}; --storage-class names another class",
+        "see why the claim waits: {claim}; --storage-class names another class",
     ),
     (_NO_ROOM, "ask for less with --cpu and --memory, or add a node"),
-    (_CRASHED, "the log tells why: dlr logs --previous"),
+    (_CRASHED, "the log tells why: {log}"),
     *_COMMON_HINTS,
 )
 _WORKLOADS_HINTS = (
@@ -102,13 +103,17 @@ def diagnose(cluster: Cluster, workload: Object, message: str) -> RolloutFailed:
     except ClusterError as error:
         details.append(f"no further evidence: {error.message}")
     text = " ".join((message, *details))
-    hint = hint_for(text, namespace) if is_registry(workload) else _workloads_hint(text, cluster, workload, pod)
+    if is_registry(workload):
+        hint = hint_for(text, Commands.of(cluster, namespace), cluster.context)
+    else:
+        hint = _workloads_hint(text, cluster, workload, pod)
     return RolloutFailed(message, hint, tuple(details))
 
 
-def hint_for(trouble: str, namespace: str) -> str | None:
+def hint_for(trouble: str, commands: Commands, context: str) -> str | None:
     """Return what a person can do about trouble of the registry's pod, as far as it is known."""
-    return _hint(_HINTS, trouble, namespace=namespace)
+    claim = commands.kubectl(context, "describe pvc -n", commands.namespace)
+    return _hint(_HINTS, trouble, claim=claim, log=commands.dlr("logs", previous=True))
 
 
 def _workloads_hint(trouble: str, cluster: Cluster, workload: Object, pod: Object) -> str | None:
@@ -125,7 +130,8 @@ def _hint(hints: tuple[tuple[str, str], ...], trouble: str, **names: str) -> str
 def no_registry(cluster: Cluster, namespace: str) -> ClusterError:
     """Return the error that says that a namespace has no registry."""
     where = f"namespace {namespace} of context {cluster.context}"
-    return ClusterError(f"there is no registry in {where}", hint="`dlr deploy-registry` deploys one")
+    deploy = Commands.of(cluster, namespace).dlr("deploy-registry")
+    return ClusterError(f"there is no registry in {where}", hint=f"`{deploy}` deploys one")
 
 
 def last_events(cluster: Cluster, namespace: str, names: list[str], count: int = 4) -> list[str]:

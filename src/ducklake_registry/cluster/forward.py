@@ -14,6 +14,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ducklake_registry.cluster.commands import Commands
 from ducklake_registry.cluster.diagnosis import no_registry, pod_trouble
 from ducklake_registry.cluster.kinds import DEPLOYMENT
 from ducklake_registry.cluster.ports import holder_of, next_free
@@ -89,7 +90,8 @@ class Forwarding:
                 return str(ready["metadata"]["name"])
             return NotYet(next(filter(None, map(pod_trouble, pods)), None) or "no pod is ready")
 
-        hint = "see what it waits for: dlr registry-status"
+        look = Commands.of(self.cluster, self.namespace).dlr("registry-status")
+        hint = f"see what it waits for: {look}"
         return wait_for("a pod that is ready", probe, Deadline(_PATIENCE), interval=0.5, hint=hint)
 
     def serve(self, listener: socket.socket, report: Report) -> None:

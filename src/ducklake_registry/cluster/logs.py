@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from ducklake_registry.cluster.commands import Commands
 from ducklake_registry.cluster.diagnosis import hint_for, no_registry, pod_trouble
 from ducklake_registry.cluster.kinds import DEPLOYMENT
 from ducklake_registry.cluster.workload import container, newest_pods, run_of
@@ -54,13 +55,16 @@ class Log:
 
         Raises ClusterError when there is no such Deployment, no pod, or none that has written anything yet.
         """
-        pod = self._pod()
+        pod, commands = self._pod(), Commands.of(self.cluster, self.namespace)
         if pod is None:
-            hint = "see what it waits for: dlr registry-status"
+            hint = f"see what it waits for: {commands.dlr('registry-status')}"
             raise ClusterError(f"{self.deployment} has no pod, and so no log", hint)
         if run_of(pod) is None:
             trouble = pod_trouble(pod) or "it is still starting"
-            hint = hint_for(trouble, self.namespace) or "wait for it: dlr logs -f"
+            hint = (
+                hint_for(trouble, commands, self.cluster.context)
+                or f"wait for it: {commands.dlr('logs', follow=True)}"
+            )
             raise ClusterError(f"pod {_name(pod)} has no log yet: {trouble}", hint)
         if excerpt.previous and not container(pod).get("restartCount"):
             message = f"pod {_name(pod)} has had no previous run: it was never restarted"

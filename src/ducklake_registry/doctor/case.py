@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ducklake_registry.cluster.commands import Commands
 from ducklake_registry.cluster.kind import DEFAULT_NAME
 from ducklake_registry.manifests import RegistrySpec, find, names, registry_objects
 from ducklake_registry.settings import DEFAULT_REGISTRY, HOST_PORT
@@ -16,18 +16,6 @@ if TYPE_CHECKING:
     from ducklake_registry.cluster.kubeconfig import Kubeconfig
     from ducklake_registry.engine import Engine
     from ducklake_registry.registry import RegistryClient
-
-# By which options each command is told what it is about.
-_CLUSTER = ("context", "namespace", "kubeconfig")
-_ABOUT = {
-    "delete-image": ("context", "kubeconfig"),
-    "deploy-kind": ("namespace", "kubeconfig"),
-    "destroy-kind": ("kubeconfig",),
-    "doctor": ("registry", *_CLUSTER),
-    "list-registry-images": ("registry",),
-    "registry-status": ("registry", *_CLUSTER),
-    "test-registry": ("registry", *_CLUSTER),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +39,18 @@ class Case:
     thorough: bool = False
     usual: str = DEFAULT_REGISTRY
 
+    @property
+    def commands(self) -> Commands:
+        """How commands about this case are typed."""
+        return Commands(self.context, self.namespace, self.registry, self.named_kubeconfig)
+
     def dlr(self, command: str, **options: object) -> str:
-        """Return a command of ours about this case; an option that is True is a flag, None leaves it out."""
-        words = ["dlr", command]
-        named = {
-            "registry": self.registry,
-            "context": self.context,
-            "namespace": self.namespace if self.namespace != names.NAMESPACE else None,
-            "kubeconfig": self.named_kubeconfig,
-        }
-        about = {name: named[name] for name in _ABOUT.get(command, _CLUSTER) if name not in options}
-        for name, value in (options | about).items():
-            if value is not None:
-                words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
-        return shlex.join(words)
+        """Return a command of ours about this case."""
+        return self.commands.dlr(command, **options)
 
     def kubectl(self, context: str, *words: str) -> str:
-        """Return a command of kubectl about this cluster; words are written as they are given."""
-        named = ["--kubeconfig", shlex.quote(self.named_kubeconfig)] if self.named_kubeconfig else []
-        return " ".join(["kubectl", *named, "--context", shlex.quote(context), *words])
+        """Return a command of kubectl about this cluster."""
+        return self.commands.kubectl(context, *words)
 
     def restart(self, context: str) -> str:
         """Return the command that replaces the registry's pods."""

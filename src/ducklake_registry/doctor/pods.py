@@ -109,7 +109,7 @@ def _trouble(patient: Patient, pod: Object, trouble: str) -> Finding:
         return _crash(patient, pod, f"pod {name} {_ended(trouble)}")
     means = "no node takes the pod" if trouble.startswith("Unschedulable") else "the pod cannot start"
     repair = patient.case.kubectl(patient.context, "describe pod", name, "--namespace", patient.case.namespace)
-    hint = hint_for(trouble, patient.case.namespace)
+    hint = hint_for(trouble, patient.case.commands, patient.context)
     return Finding(f"pod {name}: {trouble}", f"{means}{f'; {hint}' if hint else ''}", repair)
 
 

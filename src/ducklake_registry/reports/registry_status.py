@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ducklake_registry.cluster.client import Cluster
+    from ducklake_registry.cluster.commands import Commands
     from ducklake_registry.errors import DlrError
     from ducklake_registry.manifests import Object
 
-_API_TIMEOUT = 5.0
+_ANSWER_SECONDS = 5.0
 _TRIES = 3
 """An answer's time is the best of so many: the first also has the connecting, all have our own work beside."""
 
@@ -138,23 +139,34 @@ class _Registry:
         return published(self.cluster)
 
 
-def look(cluster: Cluster, namespace: str, registry: str | None = None) -> RegistryStatus:
+def client_of(registry: str) -> RegistryClient:
+    """Return a client that asks once, and does not wait long."""
+    return RegistryClient(registry, timeout=_ANSWER_SECONDS, retry=Retry(attempts=1))
+
+
+def look(
+    cluster: Cluster,
+    commands: Commands,
+    client_of: Callable[[str], RegistryClient] = client_of,
+    usual: str = DEFAULT_REGISTRY,
+) -> RegistryStatus:
     """Ask the cluster and the registry for everything at once.
 
-    Without `registry` it is the one that the cluster publishes. Raises UsageError for a context or a registry
-    that cannot be meant; all else that fails is in the report.
+    `commands` say which registry in which namespace; where they name none, it is the one that the cluster
+    publishes, else `usual`. Raises UsageError for a context or a registry that cannot be meant; all else that
+    fails is in the report.
     """
     with asking() as questions:
         # Connecting comes first and alone: what it loads would count as time that the API took.
         connected = questions.ask("cluster", lambda: _connected(cluster))
-        context, at = connected.known(), _Registry(cluster, namespace, connected)
+        context, at = connected.known(), _Registry(cluster, commands.namespace, connected)
         where = questions.ask("published", at.published)
-        address = registry or where.known() or DEFAULT_REGISTRY
-        with RegistryClient(address, timeout=_API_TIMEOUT, retry=Retry(attempts=1)) as client:
+        address = commands.registry or where.known() or usual
+        with client_of(address) as client:
             status = _seen(questions, at, client)
         status = replace(status, context=context, registry=address, published=where.known())
-        status = judged(replace(status, unavailable=questions.reasons()), questions.unavailable)
-        return status if registry else with_guess(status)
+        status = judged(replace(status, unavailable=questions.reasons()), questions.unavailable, commands)
+        return status if commands.registry else with_guess(status)
 
 
 def _seen(questions: Questions, at: _Registry, client: RegistryClient) -> RegistryStatus:
@@ -194,9 +206,9 @@ def _seen(questions: Questions, at: _Registry, client: RegistryClient) -> Regist
     )
 
 
-def judged(status: RegistryStatus, errors: Mapping[str, DlrError]) -> RegistryStatus:
+def judged(status: RegistryStatus, errors: Mapping[str, DlrError], commands: Commands) -> RegistryStatus:
     """Return the status with its verdict; `errors` are those of the parts that could not be had."""
-    if broken := first_broken(status, errors):
+    if broken := first_broken(status, errors, commands):
         return replace(status, verdict=broken.what, hint=broken.hint)
     unseen = [part for part in ("deployment", "pods", "inside") if part in errors]
     verdict = f"healthy, as far as it can be seen without {', '.join(unseen)}" if unseen else "healthy"

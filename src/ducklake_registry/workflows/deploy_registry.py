@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ducklake_registry.cluster.apply import Change, apply_all, preview, wait_until_gone
 from ducklake_registry.cluster.classes import is_default_class
+from ducklake_registry.cluster.commands import Commands
 from ducklake_registry.cluster.kinds import CLAIM, CONFIG_MAP, DEPLOYMENT, POD, STORAGE_CLASS
 from ducklake_registry.cluster.rollout import Workload, follow
 from ducklake_registry.cluster.workload import newest_pods
@@ -101,10 +102,11 @@ def _settled_size(cluster: Cluster, spec: RegistrySpec, namespace: str) -> str |
         _check_class(cluster, spec.storage_class)
         return spec.storage_size
     name, size = claim["spec"].get("storageClassName"), claim["spec"]["resources"]["requests"]["storage"]
+    give_up = Commands.of(cluster, namespace).dlr("clean-registry", delete_data=True)
     if spec.storage_class is not None and spec.storage_class != name:
         raise ClusterError(
             f"the claim {CLAIM_NAME} is of the storage class {name}, and a claim keeps its class",
-            hint="leave --storage-class out, or give up its images first: dlr clean-registry --delete-data",
+            hint=f"leave --storage-class out, or give up its images first: {give_up}",
         )
     wanted = spec.storage_size or _default_size()
     if parse_quantity(wanted) == parse_quantity(size):
@@ -114,7 +116,7 @@ def _settled_size(cluster: Cluster, spec: RegistrySpec, namespace: str) -> str |
     if spec.storage_size:
         raise ClusterError(
             f"the claim {CLAIM_NAME} has {size}, and a volume cannot shrink to {wanted}",
-            hint="leave --storage-size out, or give up its images first: dlr clean-registry --delete-data",
+            hint=f"leave --storage-size out, or give up its images first: {give_up}",
         )
     return str(size)
 
