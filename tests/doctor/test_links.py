@@ -21,7 +21,7 @@ from ducklake_registry.cli.main import app
 from ducklake_registry.cluster.kubeconfig import Kubeconfig
 from ducklake_registry.cluster.ports import next_free
 from ducklake_registry.doctor import address, kubernetes, laptop, pods, runner
-from ducklake_registry.doctor.case import Case, usual_spec
+from ducklake_registry.doctor.case import Case
 from ducklake_registry.doctor.finding import Finding, Look, Remedy, Severity, State, not_applicable, sound
 from ducklake_registry.doctor.link import Link
 from ducklake_registry.doctor.patient import Patient
@@ -29,7 +29,7 @@ from ducklake_registry.doctor.releases import outdated
 from ducklake_registry.doctor.settings import allowed
 from ducklake_registry.engine import Node
 from ducklake_registry.errors import AccessDenied, ClusterError, DlrError, EngineError, UsageError
-from ducklake_registry.manifests import RegistrySpec, find, registry_objects
+from ducklake_registry.manifests import RegistrySpec, find, registry_objects, usual_spec
 from ducklake_registry.registry import RegistryClient, Retry
 from tests.doctor.conftest import NoEngine
 from tests.unit.test_diagnosis import RUNNING, UNSCHEDULABLE, pod, waiting

@@ -91,6 +91,13 @@ def test_options_reach_the_cluster(environment: Environment) -> None:
     asking = ("curl", "-fsS", "--retry", "30", "--retry-delay", "1", "--retry-all-errors")  # as the proxies follow
     assert run("docker", "exec", environment.nodes()[0], *asking, "http://localhost:30501/v2/") == "{}"
 
+    words = ("deploy-registry", "--dry-run", "--cpu", "50m")
+    forgetful = environment.run_dlr(*words)
+    lost = "warning: node port goes from 30501 to 30500, memory goes from 256Mi to 512Mi"
+    assert f"{lost}; say --node-port 30501 --memory 256Mi to keep them" in forgetful.stderr
+    kept = environment.run_dlr(*words, "--memory", "256Mi", DLR_NODE_PORT="30501")
+    assert (outcomes(kept), "warning" in kept.stderr) == ({"keep"}, False)
+
 
 def test_another_namespace_is_another_registry(environment: Environment) -> None:
     words = ["--namespace", "elsewhere", "--node-port", "30502"]

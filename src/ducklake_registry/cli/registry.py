@@ -65,6 +65,8 @@ def deploy_registry(
     cluster = Cluster(context, Kubeconfig.parse(kubeconfig))
     workflow = DeployRegistry(cluster, spec, deadline)
     terminal.note(f"context {cluster.context}, namespace {namespace}")
+    if lost := workflow.forgotten():
+        terminal.note(f"warning: {lost}")
     if dry_run:
         stdout().print(changes(workflow.preview()))
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ducklake_registry.cluster.commands import Commands
 from ducklake_registry.cluster.kind import DEFAULT_NAME
-from ducklake_registry.manifests import RegistrySpec, find, names, registry_objects
+from ducklake_registry.manifests import RegistrySpec, names, usual_spec
 from ducklake_registry.settings import DEFAULT_REGISTRY, HOST_PORT
 
 if TYPE_CHECKING:
@@ -86,16 +86,3 @@ class Case:
             "cpu": spec.cpu if spec.cpu != usual.cpu else None,
         }
         return self.dlr("deploy-registry", **chosen)
-
-
-def usual_spec() -> RegistrySpec:
-    """Return what the manifests say without any option."""
-    objects = registry_objects()
-    container = find(objects, "Deployment", names.DEPLOYMENT)["spec"]["template"]["spec"]["containers"][0]
-    service = find(objects, "Service", names.NODE_PORT_SERVICE)
-    return RegistrySpec(
-        image=container["image"],
-        node_port=service["spec"]["ports"][0]["nodePort"],
-        memory=container["resources"]["limits"]["memory"],
-        cpu=container["resources"]["limits"]["cpu"],
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from dataclasses import replace
 from multiprocessing.pool import ThreadPool
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from ducklake_registry.cluster.workload import is_ready, newest_pods
 from ducklake_registry.doctor.facts import Known, fact
 from ducklake_registry.engine.client import load_sdk
 from ducklake_registry.errors import ClusterError, ClusterUnreachable, EngineError, UsageError
-from ducklake_registry.manifests import RegistrySpec, names, patched, registry_objects
+from ducklake_registry.manifests import RegistrySpec, chosen_spec, names, patched, registry_objects
 from ducklake_registry.reference import is_loopback
 from ducklake_registry.reports.volume import disk
 
@@ -223,24 +224,13 @@ class Patient(Known):
     @property
     def spec(self) -> RegistrySpec:
         """What was chosen for the registry when it was deployed, so that deploying it again keeps that."""
-        container: Object = {}
+        deployment, service = None, None
         with contextlib.suppress(ClusterError):
-            found = self.deployment or {"spec": {"template": {"spec": {"containers": [{}]}}}}
-            container = found["spec"]["template"]["spec"]["containers"][0]
-        limits = container.get("resources", {}).get("limits", {})
-        return RegistrySpec(
-            self.case.namespace,
-            image=container.get("image"),
-            node_port=NODE_PORT if self.kind_name else self._node_port(),
-            memory=limits.get("memory"),
-            cpu=limits.get("cpu"),
-        )
-
-    def _node_port(self) -> int | None:
+            deployment = self.deployment
         with contextlib.suppress(ClusterError):
-            ports = self.services.get(names.NODE_PORT_SERVICE, {}).get("spec", {}).get("ports") or ()
-            return next((each["nodePort"] for each in ports if "nodePort" in each), None)
-        return None
+            service = self.services.get(names.NODE_PORT_SERVICE)
+        spec = chosen_spec(deployment, service, self.case.namespace)
+        return replace(spec, node_port=NODE_PORT) if self.kind_name else spec
 
     # --- the registry
 

@@ -1,5 +1,6 @@
 """Kubernetes objects, the registry's and a project's: read from YAML, changed by typed patches, kept in order."""
 
+from ducklake_registry.manifests.chosen import chosen_spec, usual_spec
 from ducklake_registry.manifests.files import Object, data_folder, load, registry_objects
 from ducklake_registry.manifests.patches import RegistrySpec, find, patched
 from ducklake_registry.manifests.quantity import parse_quantity
@@ -16,6 +17,7 @@ from ducklake_registry.manifests.workloads import (
 __all__ = [
     "Object",
     "RegistrySpec",
+    "chosen_spec",
     "data_folder",
     "find",
     "images",
@@ -29,4 +31,5 @@ __all__ = [
     "repository_of",
     "runs",
     "secrets",
+    "usual_spec",
 ]

@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING
 from ducklake_registry.cluster.apply import Change, apply_all, preview, wait_until_gone
 from ducklake_registry.cluster.classes import is_default_class
 from ducklake_registry.cluster.commands import Commands
-from ducklake_registry.cluster.kinds import CLAIM, CONFIG_MAP, DEPLOYMENT, POD, STORAGE_CLASS
+from ducklake_registry.cluster.kinds import CLAIM, CONFIG_MAP, DEPLOYMENT, POD, SERVICE, STORAGE_CLASS
 from ducklake_registry.cluster.rollout import Workload, follow
 from ducklake_registry.cluster.workload import newest_pods
 from ducklake_registry.errors import AccessDenied, ClusterError
-from ducklake_registry.manifests import RegistrySpec, find, names, parse_quantity, patched, registry_objects
+from ducklake_registry.manifests import (
+    RegistrySpec,
+    chosen_spec,
+    find,
+    names,
+    parse_quantity,
+    patched,
+    registry_objects,
+    usual_spec,
+)
 from ducklake_registry.step import Step
 
 if TYPE_CHECKING:
@@ -54,6 +63,15 @@ class DeployRegistry:
         spec = replace(self.spec, storage_size=_settled_size(self.cluster, self.spec, self.namespace))
         return patched(registry_objects(), spec)
 
+    def forgotten(self) -> str:
+        """Say what the registry that is there would lose, since nobody says that it is to stay; "" for nothing."""
+        try:
+            deployment = self.cluster.get(DEPLOYMENT, DEPLOYMENT_NAME, self.namespace)
+            service = self.cluster.get(SERVICE, names.NODE_PORT_SERVICE, self.namespace)
+        except AccessDenied:
+            return ""  # who may not look may still apply
+        return _losses(self.spec, chosen_spec(deployment, service), usual_spec())
+
     def preview(self) -> list[Change]:
         """Return what applying would change, object by object."""
         return preview(self.cluster, self.objects())
@@ -93,6 +111,32 @@ class DeployRegistry:
         workload = Workload(DEPLOYMENT, self.namespace, DEPLOYMENT_NAME)
         follow(self.cluster, [workload], self.deadline, report)
         return "ready"
+
+
+# What is chosen by an option and not kept by the cluster itself, as people call it.
+_CHOICES = {"image": "--registry-image", "node_port": "--node-port", "memory": "--memory", "cpu": "--cpu"}
+
+
+def _losses(wanted: RegistrySpec, there: RegistrySpec, usual: RegistrySpec) -> str:
+    """Return what goes back to its default, and how it is kept."""
+    changed = {
+        option: (field.replace("_", " "), getattr(there, field), getattr(usual, field))
+        for field, option in _CHOICES.items()
+        if getattr(wanted, field) is None and _differ(field, getattr(there, field), getattr(usual, field))
+    }
+    if not changed:
+        return ""
+    said = ", ".join(f"{name} goes from {old} to {new}" for name, old, new in changed.values())
+    keep = " ".join(f"{option} {old}" for option, (_, old, _) in changed.items())
+    return f"{said}; say {keep} to keep {'it' if len(changed) == 1 else 'them'}"
+
+
+def _differ(field: str, there: str | int | None, usual: str | int) -> bool:
+    if there is None:
+        return False
+    if field in {"memory", "cpu"}:
+        return parse_quantity(str(there)) != parse_quantity(str(usual))
+    return there != usual
 
 
 def _settled_size(cluster: Cluster, spec: RegistrySpec, namespace: str) -> str | None:
