@@ -45,14 +45,15 @@ def sections() -> Iterator[str]:
     from ducklake_registry.cli.main import app
 
     group: Any = typer.main.get_command(app)
-    yield section("dlr", group)
+    context = group.make_context("dlr", [], resilient_parsing=True, terminal_width=WIDTH)
+    yield section("dlr", group, context)
     for name, command in group.commands.items():
-        yield section(f"dlr {name}", command)
+        own = command.make_context(name, [], parent=context, resilient_parsing=True)
+        yield section(f"dlr {name}", command, own)
 
 
-def section(words: str, command: Any) -> str:
+def section(words: str, command: Any, context: Any) -> str:
     """Return one command's help as it is shown, under a heading."""
-    context = command.make_context(words, [], resilient_parsing=True, terminal_width=WIDTH)
     lines = [line.rstrip() for line in command.get_help(context).splitlines()]
     return "\n".join([f"## `{words}`", "", "```text", *lines, "```", ""])
 

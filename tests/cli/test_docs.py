@@ -37,6 +37,26 @@ def test_the_page_is_what_the_help_says_whoever_asks() -> None:
     assert done.returncode == 0, f"run `make docs`\n{done.stdout}{done.stderr}"
 
 
+def test_the_page_shows_a_command_as_it_shows_itself() -> None:
+    """The page is made in the script's own process; this is what somebody sees who types it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "ducklake_registry", "deploy-registry", "--help"],
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    page = (ROOT / "docs" / "cli.md").read_text()
+    section = page.partition("## `dlr deploy-registry`\n\n```text\n")[2].partition("\n```")[0]
+    assert _words(done.stdout) == _words(section)
+
+
+def _words(text: str) -> list[str]:
+    """Return what is said, however the lines are broken and the program is called."""
+    return text.replace("python -m ducklake_registry", "dlr").split()
+
+
 def test_a_page_that_differs_is_told(tmp_path: Path) -> None:
     """On a copy of the script beside another page."""
     (tmp_path / "scripts").mkdir()
