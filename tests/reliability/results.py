@@ -28,21 +28,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """Something that is broken `count` times, `chunk` times in one go; `unit` is what is counted."""
+    """Something that is broken `count` times, `chunk` times in one go."""
 
     run: Callable[[Plan], Outcome]
     count: int
     chunk: int
-    unit: str
     beside: bool = False
     """Whether several of its chunks may run beside each other."""
 
 
 EXPERIMENTS = {
-    "kills": Experiment(kills, 2, 1, "environments"),
-    "restarts": Experiment(restarts, 100, 10, "kills"),
-    "cuts": Experiment(cuts, 1_000, PIECE, "cuts", beside=True),
-    "fuzz": Experiment(fuzz, 100_000, 2_000, "broken answers", beside=True),
+    "kills": Experiment(kills, 2, 1),
+    "restarts": Experiment(restarts, 100, 10),
+    "cuts": Experiment(cuts, 1_000, PIECE, beside=True),
+    "fuzz": Experiment(fuzz, 100_000, 2_000, beside=True),
 }
 
 

@@ -10,12 +10,6 @@ import typer
 from ducklake_registry.acceptance.check import Category
 from ducklake_registry.cli.options import duration, quantity
 
-
-def _short_duration(value: str | float) -> float:
-    text = str(value)
-    return duration(text.removesuffix("ms")) / 1000 if text.endswith("ms") else duration(text)
-
-
 Categories = Annotated[
     list[Category] | None,
     typer.Option(
@@ -42,7 +36,7 @@ MaxP95 = Annotated[
         "--max-p95",
         envvar="DLR_MAX_P95",
         metavar="DURATION",
-        parser=_short_duration,
+        parser=duration,
         help='Fail when 95 of 100 answers take longer, like "50ms".',
     ),
 ]

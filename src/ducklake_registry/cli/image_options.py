@@ -9,6 +9,9 @@ from typing import Annotated
 
 import typer
 
+from ducklake_registry.cli.options import platform
+from ducklake_registry.oci import descriptor
+
 
 class Builder(StrEnum):
     """What builds an image; `auto` takes buildx where several platforms need it."""
@@ -86,8 +89,14 @@ Platforms = Annotated[
     ),
 ]
 Platform = Annotated[
-    str | None,
-    typer.Option("--platform", envvar="DLR_PLATFORM", metavar="OS/ARCH", help="Which image of several to take."),
+    descriptor.Platform | None,
+    typer.Option(
+        "--platform",
+        envvar="DLR_PLATFORM",
+        metavar="OS/ARCH",
+        parser=platform,
+        help="Which image of several to take.",
+    ),
 ]
 BuilderChoice = Annotated[
     Builder,

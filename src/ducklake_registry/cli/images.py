@@ -10,6 +10,7 @@ from ducklake_registry.cli import image_options, options
 from ducklake_registry.cli.connection import Connection, connected
 from ducklake_registry.cli.image_options import Recipe
 from ducklake_registry.display.output import ListFormat, OutputFormat
+from ducklake_registry.oci import Platform
 from ducklake_registry.reports.wishes import Sort
 
 PANEL = "Images"
@@ -107,14 +108,12 @@ def pull_from_registry(
     from ducklake_registry.display.terminal import Terminal
     from ducklake_registry.display.transferred import pulled_lines
     from ducklake_registry.engine import Engine
-    from ducklake_registry.oci import Platform
     from ducklake_registry.workflows.pull import PullFromRegistry, chosen
 
     reference, terminal = connection.reference(image), Terminal(verbose=verbose, quiet=quiet)
-    wanted = Platform.parse(platform) if platform else None
     with closing(Engine(connection.timeout)) as engine, connection.client(reference.registry) as client:
         references = chosen(client, reference, tag or (), all_tags=all_tags)
-        workflow = PullFromRegistry(engine, client, references, connection.timeout, wanted, short_name)
+        workflow = PullFromRegistry(engine, client, references, connection.timeout, platform, short_name)
         if dry_run:
             list_steps(workflow.steps())
             return
@@ -182,9 +181,13 @@ def inspect(
     connection: Connection,
     image: options.Image,
     platform: Annotated[
-        str | None,
+        Platform | None,
         typer.Option(
-            envvar="DLR_PLATFORM", metavar="OS/ARCH[/VARIANT]", help="One of an index.", show_default=False
+            envvar="DLR_PLATFORM",
+            metavar="OS/ARCH[/VARIANT]",
+            parser=options.platform,
+            help="One of an index.",
+            show_default=False,
         ),
     ] = None,
     raw: Annotated[bool, typer.Option("--raw", envvar="DLR_RAW", help="The manifest's own bytes.")] = False,
@@ -198,16 +201,14 @@ def inspect(
     """
     from ducklake_registry.display.inspection import inspection
     from ducklake_registry.display.output import emit, write_lines
-    from ducklake_registry.oci import Platform
     from ducklake_registry.reports import inspection as report
 
     reference = connection.reference(image)
-    wanted = Platform.parse(platform) if platform else None
     with connection.client(reference.registry) as client:
         if raw:
-            write_lines([report.find_manifest(client, reference, wanted).raw])
+            write_lines([report.find_manifest(client, reference, platform).raw])
         else:
-            emit(report.inspect(client, reference, wanted), output, inspection)
+            emit(report.inspect(client, reference, platform), output, inspection)
 
 
 def delete_image(

@@ -44,7 +44,8 @@ def _cluster(value: str) -> str:
     return str(value)
 
 
-def _platform(value: str) -> descriptor.Platform:
+def platform(value: str) -> descriptor.Platform:
+    """Read a platform; what is none is the option's fault."""
     with _naming_the_option():
         return descriptor.Platform.parse(str(value))
 
@@ -214,7 +215,7 @@ Since = Annotated[
     typer.Option(
         envvar="DLR_SINCE",
         metavar="DURATION",
-        parser=parse_duration,
+        parser=duration,
         help='Only what is not older than this, like "10m".',
         show_default=False,
     ),
@@ -234,7 +235,7 @@ Platform = Annotated[
     typer.Option(
         envvar="DLR_PLATFORM",
         metavar="OS/ARCH",
-        parser=_platform,
+        parser=platform,
         help="This platform alone, like linux/arm64. Default: all of them.",
         show_default=False,
     ),
