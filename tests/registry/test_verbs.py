@@ -291,3 +291,24 @@ def test_sizes_count_a_shared_blob_once(client: RegistryClient, repository: str)
 
     assert isinstance(manifest, Manifest)
     assert manifest.size == len(manifest.raw) + manifest.config.size + manifest.layers[0].size
+
+
+def test_a_referrer_leaves_its_list_with_its_manifest(client: RegistryClient, repository: str) -> None:
+    """Neither release keeps the list itself, so that the client has to ("Deleting Manifests")."""
+    subject = push_image(client, repository, "v1")
+    client.upload_blob(repository, b"{}")
+    one, two = (
+        manifest_of(b"{}", artifactType=f"application/x-{name}", subject=subject.descriptor.to_json())
+        for name in ("one", "two")
+    )
+    for each in (one, two):
+        client.put_manifest(repository, None, each)
+    fallback = f"sha256-{subject.digest.hex}"
+
+    client.delete_manifest(repository, one.digest, subject.digest)
+    assert [each.digest for each in client.referrers(repository, subject.digest)] == [two.digest]
+    client.delete_manifest(repository, subject.digest, one.digest)  # which has no list
+    assert client.tags(repository) == [fallback]
+    client.delete_manifest(repository, two.digest, subject.digest)
+    assert client.referrers(repository, subject.digest) == ()
+    assert client.tags(repository) == [], "a list of nothing would be shown as an image"

@@ -64,12 +64,15 @@ class Manifests(Verbs):
             self._file_referrer(repository, manifest.subject.digest, manifest)
         return manifest.digest
 
-    def delete_manifest(self, repository: str, digest: str) -> None:
+    def delete_manifest(self, repository: str, digest: str, subject: Digest | None = None) -> None:
         """Delete a manifest, and with it every tag that names it.
 
-        Raises NotFound, DeleteDisabled, ReadOnly.
+        With the digest of its `subject`, where it has one, it is taken out of that one's list of referrers too,
+        if the registry does not keep it itself ("Deleting Manifests"). Raises NotFound, DeleteDisabled, ReadOnly.
         """
         self._delete(self._calls.manifest("DELETE", repository, Digest(digest), delete(repository)))
+        if subject:
+            self._unfile_referrer(repository, subject, Digest(digest))
 
     def delete_tag(self, repository: str, tag: str) -> None:
         """Delete a tag and leave its manifest; raises Unsupported where the registry cannot (2.8)."""
@@ -106,11 +109,21 @@ class Manifests(Verbs):
         known = index.manifests if index else ()
         if all(entry.digest != manifest.digest for entry in known):
             listed = Index.of([*known, manifest.descriptor])
-            self.put_manifest(repository, _fallback_tag(subject), listed)
+            self.put_manifest(repository, fallback_tag(subject), listed)
+
+    def _unfile_referrer(self, repository: str, subject: Digest, digest: Digest) -> None:
+        """Take a manifest out of the index under its subject's fallback tag; an index of nothing is deleted."""
+        index = self._fallback_index(repository, subject)
+        if index is None or all(entry.digest != digest for entry in index.manifests):
+            return
+        if left := [entry for entry in index.manifests if entry.digest != digest]:
+            self.put_manifest(repository, fallback_tag(subject), Index.of(left))
+        else:
+            self.delete_manifest(repository, index.digest)
 
     def _fallback_index(self, repository: str, subject: Digest) -> Index | None:
         try:
-            index = self.manifest(repository, _fallback_tag(subject))
+            index = self.manifest(repository, fallback_tag(subject))
         except NotFound:
             return None
         return index if isinstance(index, Index) else None
@@ -131,7 +144,8 @@ def verify(content: bytes, digest: Digest, subject: str) -> None:
         raise DigestMismatch(f"{subject} should be {digest}, but what came is {actual}", "try again")
 
 
-def _fallback_tag(subject: Digest) -> Tag:
+def fallback_tag(subject: Digest) -> Tag:
+    """Return the tag of the index that lists what refers to a manifest ("Referrers Tag Schema")."""
     return Tag(f"{subject.algorithm}-{subject.hex}"[:128])
 
 
