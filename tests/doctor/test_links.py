@@ -317,6 +317,7 @@ def test_every_command_is_one_that_can_be_typed(context: str | None, kubeconfig:
             case.dlr("deploy-registry", storage_class="fast"),
             case.dlr("destroy-kind", name="other"),
             case.dlr("doctor"),
+            case.dlr("delete-image", with_platforms=True) + " app",
             case.dlr("list-registry-images", sort="size"),
             case.dlr("logs"),
             case.dlr("port-forward", port=5001),

@@ -222,6 +222,14 @@ def delete_image(
             help="Delete the tag and leave the image (distribution 3, not 2.8).",
         ),
     ] = False,
+    with_platforms: Annotated[
+        bool,
+        typer.Option(
+            "--with-platforms",
+            envvar="DLR_WITH_PLATFORMS",
+            help="With an index, delete the images that it lists and no other tag leads to.",
+        ),
+    ] = False,
     context: options.Context = None,
     kubeconfig: options.KubeconfigFiles = None,
     yes: options.Yes = False,
@@ -230,7 +238,8 @@ def delete_image(
 ) -> None:
     """Show what of an image would go, then delete it.
 
-    A digest goes with all its tags.
+    A digest goes with all its tags. What an index lists stays without it, and no list finds it then, unless
+    --with-platforms deletes it too.
 
     Example: dlr delete-image team/app:v1 --dry-run
     """
@@ -242,7 +251,7 @@ def delete_image(
     terminal = Terminal(quiet=quiet)
     references = connection.references(images)
     with connection.client(references[0].registry) as client:
-        workflow = DeleteImages(client, references, tag_only)
+        workflow = DeleteImages(client, references, tag_only, with_platforms)
         doomed = look(workflow, terminal)
         picture = seen(doomed, context, kubeconfig, terminal)
         if dry_run:

@@ -66,7 +66,8 @@ class Case:
         pod = f"deployment/{names.DEPLOYMENT}"
         program = f"-- registry garbage-collect {names.CONFIG_FILE}"
         collect = self.kubectl(context, "exec", pod, "--namespace", self.namespace, program)
-        return f"{self.dlr('delete-image')} {registry}/IMAGE && {collect} && {self.restart(context)}"
+        gone = f"{self.dlr('delete-image', with_platforms=True)} {registry}/IMAGE"
+        return f"{gone} && {collect} && {self.restart(context)}"
 
     def deploy_kind(self, name: str, host_port: int) -> str:
         """Return the command that makes or repairs the laptop's cluster."""
