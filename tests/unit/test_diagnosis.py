@@ -9,7 +9,7 @@ import pytest
 from ducklake_registry.cluster.client import Cluster
 from ducklake_registry.cluster.commands import Commands
 from ducklake_registry.cluster.diagnosis import event_time, hint_for, no_registry, pod_trouble
-from ducklake_registry.cluster.kubeconfig import LAPTOP_CONTEXT, Kubeconfig
+from ducklake_registry.cluster.kubeconfig import IN_CLUSTER, LAPTOP_CONTEXT, Kubeconfig
 from ducklake_registry.cluster.workload import Progress, progress, selector
 from tests.unit.fake_api import cluster_at
 
@@ -228,3 +228,8 @@ def test_what_is_to_be_typed_is_about_the_cluster_that_was_asked(tmp_path: Path)
 def test_the_laptops_own_cluster_need_not_be_named(tmp_path: Path) -> None:
     (file := tmp_path / "kubeconfig").write_text(f"contexts: [{{name: {LAPTOP_CONTEXT}}}]\n")
     assert Commands.of(Cluster(None, Kubeconfig((file,))), "storage") == Commands()
+
+
+def test_a_command_for_the_pods_own_cluster_names_no_context() -> None:
+    assert Commands().kubectl(IN_CLUSTER, "get pods") == "kubectl get pods"
+    assert Commands().kubectl("my own", "get pods") == "kubectl --context 'my own' get pods"

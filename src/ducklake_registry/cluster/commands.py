@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from ducklake_registry.cluster.kubeconfig import LAPTOP_CONTEXT
+from ducklake_registry.cluster.kubeconfig import IN_CLUSTER, LAPTOP_CONTEXT
 from ducklake_registry.manifests import names
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _ABOUT = {
     "registry-status": ("registry", *_CLUSTER),
     "test-registry": ("registry", *_CLUSTER),
 }
-_UNNAMED = frozenset({LAPTOP_CONTEXT, "in-cluster"})
+_UNNAMED = frozenset({LAPTOP_CONTEXT, IN_CLUSTER})
 """The contexts that need not be named, or cannot be."""
 
 
@@ -62,4 +62,6 @@ class Commands:
     def kubectl(self, context: str, *words: str) -> str:
         """Return a command of kubectl about a cluster; words are written as they are given."""
         named = ["--kubeconfig", shlex.quote(self.kubeconfig)] if self.kubeconfig else []
-        return " ".join(["kubectl", *named, "--context", shlex.quote(context), *words])
+        if context != IN_CLUSTER:  # that name is ours alone
+            named += ["--context", shlex.quote(context)]
+        return " ".join(["kubectl", *named, *words])
