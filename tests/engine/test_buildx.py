@@ -17,7 +17,7 @@ import pytest
 
 from ducklake_registry.oci import Index, Manifest
 from tests.engine.conftest import docker, docker_inspect
-from tests.engine.test_build_and_push import ENGINE, REGISTRY, fails, manifest, names, tags, wait_until
+from tests.engine.looks import ENGINE, REGISTRY, fails, manifest, names, tags, wait_until
 from tests.registry import programs
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 
 from ducklake_registry.oci import Platform
 from tests.engine.conftest import docker, docker_inspect, on_each_engine
-from tests.engine.test_build_and_push import names
+from tests.engine.looks import names
 from tests.registry import programs
 from tests.registry.images import push_image, push_index
 
