@@ -1,40 +1,24 @@
-"""The registry's Kubernetes objects: what the files hold, and what the patches make of them."""
+"""The registry's Kubernetes objects: what the files hold, and how they are loaded."""
 
 from __future__ import annotations
 
-import contextlib
-import copy
 import hashlib
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ducklake_registry.errors import UsageError
 from ducklake_registry.manifests import (
-    RegistrySpec,
     data_folder,
     find,
     load,
     parse_quantity,
-    patched,
     registry_objects,
 )
 from ducklake_registry.manifests.patches import (
     CHECKSUM_ANNOTATION,
-    with_config_checksum,
-    with_cpu,
-    with_image,
-    with_memory,
-    with_namespace,
-    with_node_port,
-    with_storage_class,
-    with_storage_size,
 )
-from ducklake_registry.manifests.quantity import smaller
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,24 +51,6 @@ def config(objects: list[Object]) -> Any:
     return yaml.safe_load(find(objects, "ConfigMap", "registry-config")["data"]["config.yml"])
 
 
-def differences(one: Any, other: Any, path: str = "") -> dict[str, Any]:
-    """Return, by its path, each leaf that differs, with what `other` has there."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        keys = list(dict.fromkeys([*one, *other]))
-        pairs = [(key, one.get(key), other.get(key)) for key in keys]
-    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        pairs = [(number, *both) for number, both in enumerate(zip(one, other, strict=True))]
-    else:
-        return {} if one == other else {path: other}
-    return {
-        at: value for key, a, b in pairs for at, value in differences(a, b, f"{path}.{key}".strip(".")).items()
-    }
-
-
-def by_name(objects: list[Object]) -> dict[str, Object]:
-    return {f"{each['kind']}/{each['metadata']['name']}": each for each in objects}
-
-
 # --- the files
 
 
@@ -95,7 +61,7 @@ def test_the_folder_holds_nothing_but_yaml() -> None:
 
 
 def test_the_objects_are_the_designs(objects: list[Object]) -> None:
-    assert list(by_name(objects)) == [
+    assert [f"{each['kind']}/{each['metadata']['name']}" for each in objects] == [
         "Namespace/storage",
         "ConfigMap/registry-config",
         "PersistentVolumeClaim/registry-storage",
@@ -215,169 +181,6 @@ def test_the_registry_serves_where_the_manifests_expect_it(config: Any, containe
     assert config["http"]["debug"]["addr"] == f":{ports['metrics']}"
     assert config["storage"]["filesystem"]["rootdirectory"] == "/var/lib/registry"
     assert config["health"]["storagedriver"]["enabled"] is True
-
-
-# --- the patches
-
-_DEPLOYMENT, _CLAIM = "Deployment/docker-registry", "PersistentVolumeClaim/registry-storage"
-_CONTAINER = "spec.template.spec.containers.0"
-PATCHES: list[tuple[Patch, Any, str, dict[str, Any]]] = [
-    (with_image, "registry:2.8.3", _DEPLOYMENT, {f"{_CONTAINER}.image": "registry:2.8.3"}),
-    (with_storage_size, "50Gi", _CLAIM, {"spec.resources.requests.storage": "50Gi"}),
-    (with_storage_class, "fast", _CLAIM, {"spec.storageClassName": "fast"}),
-    (with_node_port, 31000, "Service/docker-registry-nodeport", {"spec.ports.0.nodePort": 31000}),
-    (with_memory, "1Gi", _DEPLOYMENT, {f"{_CONTAINER}.resources.limits.memory": "1Gi"}),
-    (
-        with_memory,
-        "64Mi",
-        _DEPLOYMENT,
-        {f"{_CONTAINER}.resources.{each}.memory": "64Mi" for each in ("requests", "limits")},
-    ),
-    (with_cpu, "2", _DEPLOYMENT, {f"{_CONTAINER}.resources.limits.cpu": "2"}),
-    (
-        with_cpu,
-        "50m",
-        _DEPLOYMENT,
-        {f"{_CONTAINER}.resources.{each}.cpu": "50m" for each in ("requests", "limits")},
-    ),
-]
-
-
-def test_an_empty_spec_changes_nothing(objects: list[Object]) -> None:
-    assert patched(objects, RegistrySpec()) == objects
-
-
-@pytest.mark.parametrize(("patch", "value", "target", "expected"), PATCHES)
-def test_a_patch_changes_its_target_and_nothing_else(
-    patch: Patch, value: Any, target: str, expected: dict[str, Any], objects: list[Object]
-) -> None:
-    before = copy.deepcopy(objects)
-    after = patch(objects, value)
-    assert objects == before, "what it is given stays as it is"
-    changed = {name: differences(each, by_name(after)[name]) for name, each in by_name(objects).items()}
-    assert {name: found for name, found in changed.items() if found} == {target: expected}
-
-
-@pytest.mark.parametrize(("patch", "value", "target", "_expected"), PATCHES)
-def test_a_patch_without_its_target_is_a_mistake(
-    patch: Patch, value: Any, target: str, _expected: object, objects: list[Object]
-) -> None:
-    others = [each for name, each in by_name(objects).items() if name != target]
-    with pytest.raises(LookupError):
-        patch(others, value)
-
-
-@pytest.mark.parametrize("patch", [with_image, with_memory, with_cpu])
-def test_a_deployment_without_containers_is_a_mistake(patch: Patch, objects: list[Object]) -> None:
-    find(objects, "Deployment", "docker-registry")["spec"]["template"]["spec"]["containers"] = []
-    with pytest.raises(LookupError):
-        patch(objects, "1")
-
-
-def test_the_namespace_moves_every_object(objects: list[Object]) -> None:
-    before = copy.deepcopy(objects)
-    namespace, *others = with_namespace(objects, "elsewhere")
-    assert objects == before
-    assert namespace["metadata"]["name"] == "elsewhere"
-    assert "namespace" not in namespace["metadata"]
-    assert {each["metadata"]["namespace"] for each in others} == {"elsewhere"}
-    assert [each["metadata"]["name"] for each in others] == [each["metadata"]["name"] for each in before[1:]]
-
-
-def test_everything_at_once_finds_its_targets(objects: list[Object]) -> None:
-    spec = RegistrySpec("elsewhere", "registry:2", "1Ti", "slow", 32000, "2Gi", "4")
-    after = by_name(patched(objects, spec))
-    assert after["Namespace/elsewhere"]
-    assert after[_CLAIM]["spec"]["resources"]["requests"]["storage"] == "1Ti"
-    assert after[_DEPLOYMENT]["spec"]["template"]["spec"]["containers"][0]["image"] == "registry:2"
-
-
-def test_a_changed_configuration_rolls_the_pods(objects: list[Object]) -> None:
-    find(objects, "ConfigMap", "registry-config")["data"]["config.yml"] += "# one more line\n"
-    changed = differences(objects, with_config_checksum(objects))
-    assert len(changed) == 1
-    assert next(iter(changed)).endswith(CHECKSUM_ANNOTATION)
-
-
-@pytest.mark.parametrize("patch", [with_storage_size, with_memory, with_cpu])
-def test_a_bad_quantity_is_the_users_error(patch: Patch, objects: list[Object]) -> None:
-    with pytest.raises(UsageError, match="'lots' is no quantity") as caught:
-        patch(objects, "lots")
-    assert caught.value.hint
-
-
-# --- quantities
-
-_SCALES = {
-    "": 1,
-    "k": 10**3,
-    "M": 10**6,
-    "G": 10**9,
-    "T": 10**12,
-    "P": 10**15,
-    "E": 10**18,
-    "Ki": 2**10,
-    "Mi": 2**20,
-    "Gi": 2**30,
-    "Ti": 2**40,
-    "Pi": 2**50,
-    "Ei": 2**60,
-}
-quantities = st.tuples(st.integers(0, 10**9), st.sampled_from(sorted(_SCALES)))
-
-
-@given(quantities)
-def test_a_quantity_is_its_number_times_its_suffix(quantity: tuple[int, str]) -> None:
-    number, suffix = quantity
-    assert parse_quantity(f"{number}{suffix}") == number * _SCALES[suffix]
-
-
-@given(st.integers(0, 10**9))
-def test_a_thousandth_is_written_m(number: int) -> None:
-    assert parse_quantity(f"{number}m") * 1000 == number
-
-
-@given(quantities, quantities)
-def test_the_smaller_of_two_is_as_it_was_written(one: tuple[int, str], other: tuple[int, str]) -> None:
-    texts = [f"{number}{suffix}" for number, suffix in (one, other)]
-    found = smaller(*texts)
-    assert found in texts
-    assert parse_quantity(found) == min(map(parse_quantity, texts))
-
-
-@pytest.mark.parametrize(("text", "expected"), [("1.5Gi", "1610612736"), (".5", "0.5"), ("2.", "2"), ("0", "0")])
-def test_decimal_quantities(text: str, expected: str) -> None:
-    assert parse_quantity(text) == Decimal(expected)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "Gi",
-        "10 Gi",
-        "10GB",
-        "10gi",
-        "-1Gi",
-        "+1",
-        "1,5Gi",
-        "ten",
-        "10Gi\n",
-        "1_0",
-        "NaN",
-        "\u0661\u0660Gi",
-        ".",
-    ],
-)
-def test_what_is_no_quantity(text: str) -> None:
-    with pytest.raises(UsageError, match="is no quantity"):
-        parse_quantity(text)
-
-
-@given(st.text(max_size=8))
-def test_any_text_is_a_quantity_or_a_usage_error(text: str) -> None:
-    with contextlib.suppress(UsageError):
-        assert parse_quantity(text) >= 0
 
 
 # --- loading
