@@ -8,8 +8,8 @@ with RegistryClient("localhost:5000") as client:
 from __future__ import annotations
 
 from ducklake_registry.layout import FilePart
-from ducklake_registry.registry._http import Asked
 from ducklake_registry.registry.answers import Answer
+from ducklake_registry.registry.call import Asked
 from ducklake_registry.registry.certificate import Certificate
 from ducklake_registry.registry.client import Auth, Ping, RegistryClient
 from ducklake_registry.registry.credentials import Credentials, docker_credentials

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,6 +18,7 @@ from ducklake_registry import __version__
 from ducklake_registry.errors import InvalidAnswer, RegistryError, Unauthorized
 from ducklake_registry.registry.answers import Answer, problem
 from ducklake_registry.registry.authorization import Authorizer
+from ducklake_registry.registry.call import Asked, Call
 from ducklake_registry.registry.challenge import parse_challenges
 from ducklake_registry.registry.connections import Connections, Exchange, Origin, Outgoing, TooLarge
 from ducklake_registry.registry.failures import CONNECTION_FAILURES, is_passing, too_large, unreachable
@@ -26,50 +27,12 @@ from ducklake_registry.registry.retry import PASSING_STATUSES, Retry
 if TYPE_CHECKING:
     import socket
     import ssl
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable
 
     from ducklake_registry.registry.credentials import Credentials
     from ducklake_registry.registry.endpoint import Endpoint
 
-# The specification bids registries take manifests of up to 4 MiB, and no answer but a blob is larger.
-ANSWER_LIMIT = 4 * 1024 * 1024
-
-_REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 _REDIRECTS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request: `url` may be relative to the registry, `scope` is what its token has to allow.
-
-    `subject` names in an error what it was about. `streamed` leaves the body of a good answer unread.
-    `body` is bytes, or an iterable that starts anew each time.
-    """
-
-    method: str
-    url: str
-    scope: str
-    subject: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | Iterable[bytes] | None = None
-    streamed: bool = False
-    limit: int = ANSWER_LIMIT
-    repeatable: bool | None = None
-
-    @property
-    def may_repeat(self) -> bool:
-        """Whether it does no harm to send it twice."""
-        return self.method in _REPEATABLE if self.repeatable is None else self.repeatable
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """That a request was sent: what came back, and after how many seconds; status 0 where nothing did."""
-
-    method: str
-    url: str
-    status: int
-    seconds: float
 
 
 class Session:

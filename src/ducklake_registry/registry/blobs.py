@@ -8,7 +8,7 @@ from ducklake_registry.errors import InvalidAnswer, NotFound
 from ducklake_registry.layout import InMemory
 from ducklake_registry.oci import Descriptor, media_types
 from ducklake_registry.reference import Digest, Hash, Repository
-from ducklake_registry.registry._http import ANSWER_LIMIT
+from ducklake_registry.registry.call import ANSWER_LIMIT
 from ducklake_registry.registry.calls import Verbs, delete
 from ducklake_registry.registry.downloads import BlobReader
 from ducklake_registry.registry.manifests import verify

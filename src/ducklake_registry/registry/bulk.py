@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from ducklake_registry.oci import Descriptor, Index, Manifest
     from ducklake_registry.reference import Repository
-    from ducklake_registry.registry._http import Call
     from ducklake_registry.registry.answers import Answer
+    from ducklake_registry.registry.call import Call
 
 Key = TypeVar("Key")
 Result = TypeVar("Result")

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from ducklake_registry.oci import media_types
 from ducklake_registry.reference import Digest, Repository, Tag
-from ducklake_registry.registry._http import Call, Session
+from ducklake_registry.registry.call import Call
+
+if TYPE_CHECKING:
+    from ducklake_registry.registry._http import Session
 
 # A list is as large as a registry has names; this is enough for a million.
 LIST_LIMIT = 64 * 1024 * 1024

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from ducklake_registry.errors import Unauthorized
-from ducklake_registry.registry._http import Asked, Call, Session
+from ducklake_registry.registry._http import Session
 from ducklake_registry.registry.blobs import Blobs
 from ducklake_registry.registry.bulk import Bulk
+from ducklake_registry.registry.call import Asked, Call
 from ducklake_registry.registry.calls import LIST_LIMIT
 from ducklake_registry.registry.certificate import Certificate, certificate_of
 from ducklake_registry.registry.credentials import Credentials, docker_credentials

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ducklake_registry.reference import Digest, Hash
-    from ducklake_registry.registry._http import Call, Session
+    from ducklake_registry.registry._http import Session
     from ducklake_registry.registry.answers import Answer
+    from ducklake_registry.registry.call import Call
     from ducklake_registry.registry.connections import Exchange
 
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]+/(?:[0-9]+|\*)")

@@ -15,8 +15,9 @@ from ducklake_registry.registry.link import next_link
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ducklake_registry.registry._http import Call, Session
+    from ducklake_registry.registry._http import Session
     from ducklake_registry.registry.answers import Answer
+    from ducklake_registry.registry.call import Call
 
 Name = TypeVar("Name", bound=str)
 

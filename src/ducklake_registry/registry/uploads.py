@@ -20,11 +20,12 @@ from urllib.parse import quote
 from ducklake_registry.errors import DigestMismatch, InvalidAnswer, RegistryError, RegistryUnreachable
 from ducklake_registry.layout import FilePart
 from ducklake_registry.oci import media_types
-from ducklake_registry.registry._http import Call, Session
+from ducklake_registry.registry.call import Call
 from ducklake_registry.registry.retry import PASSING_STATUSES
 
 if TYPE_CHECKING:
     from ducklake_registry.reference import Digest
+    from ducklake_registry.registry._http import Session
     from ducklake_registry.registry.answers import Answer
 
 # Told how many bytes of a blob have been sent so far; that may shrink when a part has to go again.

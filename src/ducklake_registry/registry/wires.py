@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import TracebackType
 
-    from ducklake_registry.registry._http import Call, Session
+    from ducklake_registry.registry._http import Session
+    from ducklake_registry.registry.call import Call
 
 Key = TypeVar("Key")
 Outcome = Answer | RegistryError | None
