@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import struct
 import threading
 from contextlib import contextmanager, suppress
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tests.registry.certificates import KeyPair
 
     Behaviour = Callable[["Request"], None]
 
@@ -81,7 +84,9 @@ class Faulty:
 
 
 @contextmanager
-def faulty_server() -> Iterator[Faulty]:
+def faulty_server(tls: KeyPair | None = None) -> Iterator[Faulty]:
+    """Run a server until the block ends, over TLS if it gets a certificate."""
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -113,6 +118,11 @@ def faulty_server() -> Iterator[Faulty]:
             """Clients go away while we answer; that is what these tests are about."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls.certificate, tls.key)
+            # The handshake is for the thread of the connection, when it first reads.
+            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         faulty = Faulty(f"localhost:{server.server_address[1]}")
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()

@@ -6,15 +6,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ducklake_registry.errors import RegistryUnreachable, UnknownHost, UsageError
+from ducklake_registry.errors import InvalidAnswer, RegistryUnreachable, UnknownHost, UsageError
 from ducklake_registry.registry import Endpoint, RegistryClient, tls_context
+from tests.acceptance.proxy import behind
 from tests.registry import certificates, programs
+from tests.registry.faults import faulty_server
 from tests.registry.images import push_image
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tests.acceptance.proxy import Reply
     from tests.registry.certificates import KeyPair
+    from tests.registry.faults import Faulty, Request
     from tests.registry.programs import RunningRegistry
 
 
@@ -68,6 +73,95 @@ class TestMixedUp:
         ):
             client.ping()
         assert f"https://{with_tls.host}" in (caught.value.hint or "")
+
+
+class TestBehindAProxy:
+    """One that ends TLS and does not tell the registry so, which then calls itself http://."""
+
+    @pytest.fixture
+    def proxy(self, tmp_path: Path, authority: KeyPair) -> Iterator[Faulty]:
+        pair = certificates.signed(tmp_path, authority, "proxy", "DNS:localhost")
+        with faulty_server(pair) as server:
+            yield server
+
+    @pytest.fixture
+    def client(self, proxy: Faulty, authority: KeyPair) -> Iterator[RegistryClient]:
+        trust = tls_context(ca_file=authority.certificate)
+        with RegistryClient(f"https://{proxy.host}", auth=None, verify=trust, timeout=5) as client:
+            yield client
+
+    @pytest.mark.registry
+    def test_an_upload_goes_on_over_tls(
+        self, proxy: Faulty, client: RegistryClient, plain: RunningRegistry, repository: str
+    ) -> None:
+        told: list[str] = []
+
+        def noting(_: Request, go_on: Callable[[], Reply]) -> Reply:
+            told.append((reply := go_on()).headers.get("location", ""))
+            return reply
+
+        proxy.behaviour = behind(plain.host, noting)
+
+        manifest = push_image(client, repository, "v1")
+        client.upload_blob(repository, b"x" * 3_000_000, chunk=1_000_000)
+
+        assert client.manifest(repository, "v1") == manifest
+        assert any(location.startswith(f"http://{proxy.host}/") for location in told)
+
+    def test_an_upload_does_not_go_elsewhere_in_the_clear(self, proxy: Faulty, client: RegistryClient) -> None:
+        with faulty_server() as elsewhere:
+            proxy.behaviour = lambda request: (
+                request.reply(404)
+                if request.method == "HEAD"
+                else request.reply(202, Location=f"http://{elsewhere.host}/up")
+            )
+
+            with pytest.raises(InvalidAnswer, match=r"over HTTPS, but goes on at http://localhost"):
+                client.upload_blob("app", b"content")
+            assert elsewhere.requests == []
+
+    def test_neither_does_a_redirect(self, proxy: Faulty, client: RegistryClient) -> None:
+        with faulty_server() as elsewhere:
+            proxy.behaviour = lambda request: request.reply(307, Location=f"http://{elsewhere.host}/")
+
+            with pytest.raises(InvalidAnswer, match="from HTTPS to http"):
+                client.tags("app")
+            assert elsewhere.requests == []
+
+    def test_a_list_goes_on_over_tls(self, proxy: Faulty, client: RegistryClient) -> None:
+        proxy.one_after_another(
+            lambda request: request.json(
+                {"tags": ["a"]}, Link=f'<http://{proxy.host}/v2/app/tags/list?last=a>; rel="next"'
+            ),
+            lambda request: request.json({"tags": ["b"]}),
+        )
+
+        assert client.tags("app") == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("registry", "location", "url"),
+    [
+        ("https://r.test", "http://r.test/up", "https://r.test/up"),
+        ("https://r.test", "http://r.test:443/up", "https://r.test/up"),
+        ("https://r.test:5443", "http://r.test:5443/up", "https://r.test:5443/up"),
+        ("https://r.test", "https://store.test/up", "https://store.test/up"),
+        ("https://r.test", "/up?state=x", "https://r.test/up?state=x"),
+        ("http://r.test", "http://store.test/up", "http://store.test/up"),
+        ("https://r.test", "http://r.test:5000/up", None),
+        ("https://r.test:5443", "http://r.test/up", None),
+        ("https://r.test", "http://store.test/up", None),
+        ("https://r.test", "ftp://r.test/up", None),
+    ],
+)
+def test_where_an_upload_may_go_on(registry: str, location: str, url: str | None) -> None:
+    with RegistryClient(registry, auth=None) as client:
+        session = client._session
+        if url is None:
+            with pytest.raises(InvalidAnswer):
+                session.onward(location, f"{session.endpoint.url}/v2/")
+        else:
+            assert session.onward(location, f"{session.endpoint.url}/v2/") == url
 
 
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ducklake_registry.registry.endpoint import Endpoint
 
 _REDIRECTS = 5
+_HTTPS_PORT = 443
 
 
 class Session:
@@ -101,6 +102,24 @@ class Session:
             return str(httpx.URL(base or self.endpoint.url).join(url))
         except httpx.InvalidURL as error:
             raise InvalidAnswer(f"{self.endpoint.name} gave a URL that is none: {url[:200]!r}") from error
+
+    def onward(self, url: str, base: str) -> str:
+        """Resolve a URL at which something goes on that was begun here, and never in the clear if it was not.
+
+        A registry behind a proxy that ends TLS may not know of that, and call itself http://; then its place is
+        the one where it was asked. Raises InvalidAnswer where any other URL would leave HTTPS.
+        """
+        target = httpx.URL(self.absolute(url, base))
+        home = self._home
+        if home.scheme != "https" or target.scheme == "https":
+            return str(target)
+        ports = {home.port, 80} if home.port == _HTTPS_PORT else {home.port}
+        if target.scheme == "http" and target.host == home.host and _origin(target).port in ports:
+            return str(target.copy_with(scheme="https", port=home.port))
+        raise InvalidAnswer(
+            f"{self.endpoint.name} was asked over HTTPS, but goes on at {target.scheme}://{target.host}",
+            "nothing is sent there; its operator should see what the proxy tells it: X-Forwarded-Proto, Host",
+        )
 
     def is_home(self, url: str) -> bool:
         """Tell whether a URL is the registry's own: same scheme, host and port (RFC 6454)."""
@@ -249,7 +268,7 @@ def _exchange(response: httpx.Response) -> Exchange:
 
 def _origin(url: httpx.URL) -> Origin:
     scheme = url.scheme
-    return Origin(scheme, url.host, url.port or (443 if scheme == "https" else 80))
+    return Origin(scheme, url.host, url.port or (_HTTPS_PORT if scheme == "https" else 80))
 
 
 def _answer(call: Call, response: httpx.Response, deadline: float) -> Answer:

@@ -66,7 +66,7 @@ def _next_url(session: Session, answer: Answer) -> str | None:
     link = next_link([answer.header("link")])
     if link is None:
         return None
-    url = session.absolute(link, base=answer.url)
+    url = session.onward(link, answer.url)
     if not session.is_home(url):
         raise InvalidAnswer(f"{session.endpoint.name} says that its list goes on at another host: {url}")
     return url

@@ -203,10 +203,10 @@ class Upload:
             self._breaks = 0
 
     def _go_on_at(self, answer: Answer) -> None:
-        """Each answer says where to go on; it may be a relative URL, or on another host."""
+        """Each answer says where to go on; it may be a relative URL, or on another host, but no less safe."""
         location = answer.header("location")
         if location:
-            self._url = self.session.absolute(location, base=answer.url)
+            self._url = self.session.onward(location, answer.url)
         elif not self._url:
             raise InvalidAnswer(f"{self.subject}: the registry did not say where to upload it to")
 
