@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sqlite3
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ducklake_registry.registry import RegistryClient
+    from tests.registry.faults import Faulty
     from tests.registry.programs import RunningRegistry
 
 pytestmark = pytest.mark.registry
@@ -547,6 +549,47 @@ def test_the_password_comes_over_stdin(dlr: Command, with_password: RunningRegis
     done = dlr(*words, "--username", programs.USER, "--password-stdin", text=f"{programs.PASSWORD}\n")
     assert "secret/app" in done.stdout
     assert programs.PASSWORD not in done.output
+
+
+class TestWhoAsksAnotherRegistry:
+    """The password that was set for --registry is for nobody else."""
+
+    WHO = ("--username", programs.USER, "--password-stdin")
+
+    @pytest.fixture
+    def other(self, proxy: Faulty) -> Faulty:
+        proxy.behaviour = lambda request: request.reply(401, WWW_Authenticate='Basic realm="other"')
+        return proxy
+
+    def asked_with(self, other: Faulty) -> set[str | None]:
+        return {request.headers.get("authorization") for request in other.requests}
+
+    def test_nobody_that_was_named_for_ours(self, dlr: Command, other: Faulty) -> None:
+        done = dlr("inspect", f"{other.host}/app:v1", *self.WHO, code=4, text=f"{programs.PASSWORD}\n")
+
+        assert f"docker login {other.host}" in done.stderr
+        assert self.asked_with(other) == {None}
+
+    def test_whom_docker_is_logged_in_as(self, dlr: Command, other: Faulty, tmp_path: Path) -> None:
+        encoded = base64.b64encode(b"theirs:theirs").decode()
+        (tmp_path / "docker").mkdir()
+        (tmp_path / "docker" / "config.json").write_text(json.dumps({"auths": {other.host: {"auth": encoded}}}))
+
+        dlr("inspect", f"{other.host}/app:v1", *self.WHO, code=4, text=f"{programs.PASSWORD}\n")
+
+        assert self.asked_with(other) == {None, f"Basic {encoded}"}
+
+    @pytest.mark.parametrize("named", [True, False], ids=["by both", "by the image alone"])
+    def test_who_was_named_where_the_image_is(
+        self, dlr: Command, with_password: RunningRegistry, repository: str, named: bool
+    ) -> None:
+        with with_password.client(auth=programs_credentials()) as client:
+            manifest = push_image(client, repository, "v1")
+        dlr = Command(with_password.host if named else "", dlr.environ)
+
+        done = dlr("inspect", f"{with_password.host}/{repository}:v1", *self.WHO, text=f"{programs.PASSWORD}\n")
+
+        assert manifest.digest in done.stdout
 
 
 def programs_credentials() -> Any:

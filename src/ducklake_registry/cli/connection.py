@@ -57,6 +57,8 @@ class Connection:
     def client(self, registry: str | None = None, **special: Any) -> RegistryClient:
         """Return a client of a registry, of `--registry` if none is named. Raises UsageError.
 
+        Who asks another registry than `--registry` is whom Docker is logged in as there: a password set once for
+        the one must not get to whatever host an image names.
         `special` are arguments of RegistryClient for a command that wants others than the options say.
         """
         from ducklake_registry.registry import RegistryClient, tls_context
@@ -64,7 +66,7 @@ class Connection:
         own = registry is None or registry == self._name
         return RegistryClient(
             self.registry if own else str(registry),
-            auth=self._auth(),
+            auth=self._auth(own=own),
             # The context is made by the client when it first needs one, unless somebody wants a special one.
             verify=tls_context(ca_file=self.ca_file, certificate=self.cert, key=self.key, insecure=self.insecure)
             if self.ca_file or self.cert
@@ -79,7 +81,7 @@ class Connection:
 
         return Endpoint.of(self.registry).name
 
-    def _auth(self) -> Auth:
+    def _auth(self, *, own: bool) -> Auth:
         from ducklake_registry.registry import Credentials, docker_credentials
 
         if self.key and not self.cert:
@@ -88,6 +90,8 @@ class Connection:
             return docker_credentials
         if not self.username or not self.password_stdin:
             raise UsageError("--username and --password-stdin go together", "echo PASSWORD | dlr …")
+        if not own and not isinstance(self.registry, options.UnnamedRegistry):
+            return docker_credentials
         return Credentials(self.username, sys.stdin.readline().rstrip("\r\n"))
 
 

@@ -58,6 +58,17 @@ def _naming_the_option() -> Iterator[None]:
         raise typer.BadParameter("; ".join(filter(None, (error.message, error.hint)))) from error
 
 
+class UnnamedRegistry(str):
+    """The registry that is spoken to where nobody has named one."""
+
+    __slots__ = ()
+
+
+def _marked_if_unnamed(ctx: typer.Context, option: typer.CallbackParam, value: str) -> str:
+    source = ctx.get_parameter_source(str(option.name))
+    return UnnamedRegistry(value) if source and source.name == "DEFAULT" else value
+
+
 def _contexts(incomplete: str) -> list[str]:
     """Return the user's contexts, for shells that complete the name of one."""
     from ducklake_registry.cluster.kubeconfig import Kubeconfig
@@ -94,7 +105,13 @@ Namespace = Annotated[
     typer.Option(envvar="DLR_NAMESPACE", metavar="NAME", parser=_namespace, help="Namespace of the registry."),
 ]
 Registry = Annotated[
-    str, typer.Option(envvar="DLR_REGISTRY", metavar="HOST[:PORT]", help="Registry, from where you stand.")
+    str,
+    typer.Option(
+        envvar="DLR_REGISTRY",
+        metavar="HOST[:PORT]",
+        callback=_marked_if_unnamed,
+        help="Registry, from where you stand.",
+    ),
 ]
 RegistryIfAny = Annotated[
     str,
@@ -111,7 +128,7 @@ Username = Annotated[
     typer.Option(
         envvar="DLR_USERNAME",
         metavar="NAME",
-        help="Who asks the registry. Default: whom Docker is logged in as.",
+        help="Who asks --registry, or the image's if none is named. Default: whom Docker is logged in as.",
         show_default=False,
     ),
 ]
