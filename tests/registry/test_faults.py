@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from email.utils import formatdate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -23,6 +24,7 @@ from ducklake_registry.reference import Digest
 from ducklake_registry.registry import Credentials, RegistryClient, Retry
 from tests.registry.faults import Faulty, Request, faulty_server
 from tests.registry.images import manifest_of
+from tests.registry.programs import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -300,6 +302,50 @@ class TestRepeats:
         ):
             client.tags("app")
         assert time.monotonic() - start < 2
+
+    def test_what_a_redirect_leads_to_is_blamed_for_itself(self, server: Faulty, client: RegistryClient) -> None:
+        gone = f"localhost:{free_port()}"
+        server.behaviour = lambda request: request.reply(307, Location=f"http://{gone}/store?signature=x")
+
+        reads: list[Callable[[], object]] = [lambda: download(client), lambda: client.small_blob("app", DIGEST)]
+        for read in reads:
+            with pytest.raises(RegistryUnreachable) as caught:
+                read()
+            assert caught.value.message == (
+                f"cannot reach {gone} (sent there by {server.host}) at http://{gone}: Connection refused"
+                " (tried 5 times)"
+            )
+            assert "reached from here" in (caught.value.hint or "")
+
+    def test_what_breaks_off_there_too(self, server: Faulty, client: RegistryClient, elsewhere: Faulty) -> None:
+        def half(request: Request) -> None:
+            request.head(200, Content_Length="100")
+            request.end()
+
+        server.behaviour = lambda request: request.reply(307, Location=f"http://{elsewhere.host}/store")
+        elsewhere.behaviour = half
+
+        reads: list[Callable[[], object]] = [lambda: download(client), lambda: client.small_blob("app", DIGEST)]
+        for read in reads:
+            with pytest.raises(RegistryUnreachable, match=rf"{elsewhere.host} \(sent there by {server.host}\)"):
+                read()
+
+    def test_a_name_that_a_redirect_leads_to_is_not_the_users(
+        self, server: Faulty, client: RegistryClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def resolve(host: str, *rest: object, **named: object) -> Any:
+            if host == "minio.internal":
+                raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+            return known(host, *rest, **named)
+
+        known: Any = socket.getaddrinfo
+        # A machine without a name server, like one for tests, knows no name to be wrong.
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        server.behaviour = lambda request: request.reply(307, Location="http://minio.internal/store")
+
+        with pytest.raises(RegistryUnreachable, match=r"'minio\.internal', but .* sends there") as caught:
+            download(client)
+        assert caught.value.exit_code == 4
 
     def test_silence_meets_the_time_limit(self, server: Faulty) -> None:
         server.behaviour = lambda _: time.sleep(3)

@@ -36,6 +36,15 @@ _REDIRECTS = 5
 _HTTPS_PORT = 443
 
 
+class _Failed(Exception):
+    """A request got no whole answer; `url` is where it went, which may be where a redirect has led."""
+
+    def __init__(self, url: str, error: BaseException) -> None:
+        super().__init__(url)
+        self.url = url
+        self.error = error
+
+
 class Session:
     """Sends calls to one registry; safe to share among threads. `observe` hears of every single request."""
 
@@ -133,17 +142,17 @@ class Session:
                 if answer.status not in PASSING_STATUSES:
                     return replace(answer, attempts=attempt) if attempt > 1 else answer
                 failure: BaseException | None = None
+                url = answer.url
                 pause = self.retry.pause(attempt, answer.header("retry-after"))
             except TooLarge as error:
                 raise too_large(error, call.subject, call.limit) from error
-            except CONNECTION_FAILURES as error:
-                failure = error
+            except _Failed as failed:
+                failure, url = failed.error, failed.url
                 pause = self.retry.pause(attempt)
             last = attempt >= self.retry.attempts or time.monotonic() + pause > deadline
             if last or not call.may_repeat or (failure and not is_passing(failure)):
                 if failure:
-                    host = httpx.URL(self.absolute(call.url)).host
-                    raise unreachable(failure, self.endpoint, host, attempt) from failure
+                    raise unreachable(failure, self.endpoint, url, attempt) from failure
                 return replace(answer, attempts=attempt)
             time.sleep(pause)
         raise AssertionError("unreachable: the loop has no end")
@@ -184,6 +193,8 @@ class Session:
         except (httpx.TransportError, httpx.InvalidURL) as error:
             # Only httpx's own: it has read the head of the answer, and its Location leads nowhere.
             raise InvalidAnswer(f"{self.endpoint.name} redirects to what is no URL: {error}") from error
+        except CONNECTION_FAILURES as error:
+            raise _Failed(str(request.url), error) from error
         finally:
             self._observe(Asked(request.method, str(request.url), status, time.perf_counter() - start))
         return response
@@ -278,5 +289,7 @@ def _answer(call: Call, response: httpx.Response, deadline: float) -> Answer:
         return replace(answer, exchange=exchange)
     try:
         return replace(answer, body=exchange.read(call.limit, deadline))
+    except CONNECTION_FAILURES as error:
+        raise _Failed(answer.url, error) from error
     finally:
         exchange.close()

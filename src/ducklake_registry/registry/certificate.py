@@ -38,7 +38,7 @@ def certificate_of(endpoint: Endpoint, context: ssl.SSLContext, timeout: float) 
             shown: dict[str, Any] = dict(secured.getpeercert() or {})
             protocol = secured.version() or ""
     except CONNECTION_FAILURES as error:
-        raise unreachable(error, endpoint, endpoint.host, 1) from error
+        raise unreachable(error, endpoint, endpoint.url, 1) from error
     seconds = ssl.cert_time_to_seconds(str(shown["notAfter"]))
     names = tuple(str(name) for _, name in shown.get("subjectAltName", ()))
     return Certificate(names, datetime.fromtimestamp(seconds, UTC), protocol)

@@ -53,6 +53,7 @@ class BlobReader:
         self._call = call
         self._hash = hasher or digest.hasher()
         self._exchange: Exchange | None = None
+        self._source = session.endpoint.url
         self._breaks = 0
         self._ended = False
 
@@ -122,8 +123,7 @@ class BlobReader:
         self._exchange = None
         self._breaks += 1
         if self._breaks >= self._session.retry.attempts:
-            host = self._session.endpoint.host
-            raise unreachable(error, self._session.endpoint, host, self._breaks) from error
+            raise unreachable(error, self._session.endpoint, self._source, self._breaks) from error
         time.sleep(self._session.retry.pause(self._breaks))
 
     def _open(self) -> Exchange:
@@ -135,7 +135,7 @@ class BlobReader:
         if answer.exchange is None:
             raise DigestMismatch(f"{call.subject} is smaller than the {self.offset:,} bytes that are here")
         # From here on it is closed with us, whatever the checks find.
-        self._exchange = answer.exchange
+        self._exchange, self._source = answer.exchange, answer.url
         starts_at = self._start(answer)
         self._check_size(answer, starts_at)
         _skip(self._exchange, self.offset - starts_at)

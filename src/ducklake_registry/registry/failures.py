@@ -6,9 +6,10 @@ import http.client
 import socket
 import ssl
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from ducklake_registry.errors import InvalidAnswer, RegistryError, RegistryUnreachable, UnknownHost
-from ducklake_registry.registry.connections import TooLarge, Truncated
+from ducklake_registry.registry.connections import Origin, TooLarge, Truncated
 
 if TYPE_CHECKING:
     from ducklake_registry.registry.endpoint import Endpoint
@@ -24,6 +25,7 @@ _TRUST_HINTS = {
     10: "have it renewed, unless this machine's clock is wrong: date",
     62: "use a name that the certificate has",
 }
+_ELSEWHERE = "it keeps its content or its tokens there: that has to be reached from here too"
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNEXPECTED_MESSAGE", "HTTP_REQUEST")
 
 
@@ -34,9 +36,11 @@ def is_passing(error: BaseException) -> bool:
     return not (isinstance(error, socket.gaierror) and error.errno in _NO_SUCH_NAME)
 
 
-def unreachable(error: BaseException, endpoint: Endpoint, host: str, attempts: int) -> RegistryError:  # noqa: PLR0911 - a table
-    """Make the error for a request that got no whole answer; `host` is whom it went to."""
-    name = endpoint.name if host == endpoint.host else f"{host} (sent there by {endpoint.name})"
+def unreachable(error: BaseException, endpoint: Endpoint, url: str, attempts: int) -> RegistryError:  # noqa: PLR0911 - a table
+    """Make the error for a request that got no whole answer; `url` is where it went."""
+    place = _origin(url)
+    at_home = place == _origin(endpoint.url)
+    name = endpoint.name if at_home else f"{_netloc(place)} (sent there by {endpoint.name})"
     tried = f" (tried {attempts} times)" if attempts > 1 else ""
     match error:
         case ssl.SSLCertVerificationError():
@@ -46,11 +50,16 @@ def unreachable(error: BaseException, endpoint: Endpoint, host: str, attempts: i
                 + "; or, for a test, --insecure",
             )
         case ssl.SSLError() if _is_not_tls(error):
-            return RegistryUnreachable(f"{name} does not speak TLS", f"for plain HTTP write http://{name}")
+            hint = f"for plain HTTP write http://{name}" if at_home else _ELSEWHERE
+            return RegistryUnreachable(f"{name} does not speak TLS", hint)
         case ssl.SSLError():
             return RegistryUnreachable(f"no TLS connection to {name}: {error.reason or error}{tried}")
         case socket.gaierror() if error.errno in _NO_SUCH_NAME:
-            return UnknownHost(f"no host is called {host!r}", "check the registry's name for a typing error")
+            if not at_home:
+                return RegistryUnreachable(
+                    f"no host is called {place.host!r}, but {endpoint.name} sends there", _ELSEWHERE
+                )
+            return UnknownHost(f"no host is called {place.host!r}", "check the registry's name for a typing error")
         case TimeoutError():
             return RegistryUnreachable(f"no answer from {name} in time{tried}", "give it more: --timeout 5m")
         case Truncated():
@@ -58,14 +67,23 @@ def unreachable(error: BaseException, endpoint: Endpoint, host: str, attempts: i
         case http.client.HTTPException():
             return RegistryUnreachable(f"{name} does not speak HTTP as expected: {_reason(error)}{tried}")
     return RegistryUnreachable(
-        f"cannot reach {name} at {endpoint.url}: {_reason(error)}{tried}",
-        "see how it is: dlr registry-status",
+        f"cannot reach {name} at {place.scheme}://{_netloc(place)}: {_reason(error)}{tried}",
+        "see how it is: dlr registry-status" if at_home else _ELSEWHERE,
     )
 
 
 def too_large(_: TooLarge, subject: str, limit: int) -> RegistryError:
     """Make the error for an answer that is larger than anything of its kind should be."""
     return InvalidAnswer(f"{subject} is larger than {limit:,} bytes: it is not read")
+
+
+def _origin(url: str) -> Origin:
+    parts = urlsplit(url)
+    return Origin(parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+
+
+def _netloc(origin: Origin) -> str:
+    return f"[{origin.host}]:{origin.port}" if ":" in origin.host else f"{origin.host}:{origin.port}"
 
 
 def _is_not_tls(error: BaseException) -> bool:
