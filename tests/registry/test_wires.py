@@ -9,7 +9,7 @@ import pytest
 
 from ducklake_registry.errors import RegistryUnreachable
 from ducklake_registry.reference import Repository
-from ducklake_registry.registry import Credentials, RegistryClient, list_images, list_tags, tls_context
+from ducklake_registry.registry import Credentials, RegistryClient, Retry, list_images, list_tags, tls_context
 from tests.registry import programs
 from tests.registry.faults import faulty_server
 from tests.registry.images import push_image
@@ -98,6 +98,43 @@ def test_faults_that_pass_are_passed_over(server: Faulty, fault: str) -> None:
     server.behaviour = behave
 
     assert tags(server) == EXPECTED
+
+
+def test_a_wait_that_the_registry_asks_for_holds(server: Faulty) -> None:
+    times: dict[str, list[float]] = {}
+
+    def behave(request: Request) -> None:
+        name = request.path.split("/")[2]
+        asked = times.setdefault(name, [])
+        asked.append(time.monotonic())
+        if len(asked) == 1:
+            request.error(429, "TOOMANYREQUESTS", Retry_After="1")
+        else:
+            answer(request)
+
+    server.behaviour = behave
+    start = time.monotonic()
+
+    with RegistryClient(server.host, auth=None) as client:
+        found = list(list_tags(client, NAMES[:48]))
+
+    assert [list(each.tags) for each in found] == [tags for _, tags in EXPECTED[:48]]
+    assert [len(asked) for asked in times.values()] == [2] * 48
+    assert min(second - first for first, second in times.values()) > 0.95
+    # They wait beside each other, though there are more of them than threads that could.
+    assert time.monotonic() - start < 4
+
+
+def test_the_first_answer_counts_as_a_try(server: Faulty) -> None:
+    server.behaviour = lambda request: (
+        request.error(503, "UNAVAILABLE") if "005" in request.path else answer(request)
+    )
+
+    with RegistryClient(server.host, auth=None, retry=Retry(first_pause=0.01)) as client:
+        found = list(list_tags(client, NAMES))
+
+    assert "(tried 5 times)" in found[5].problem
+    assert len([request for request in server.requests if "005" in request.path]) == 5
 
 
 def test_what_stays_broken_is_told_in_its_place(server: Faulty) -> None:

@@ -77,13 +77,15 @@ class Session:
         self._client.close()
         self._connections.close()
 
-    def send(self, call: Call, *also: int) -> Answer:
+    def send(self, call: Call, *also: int, first: Answer | None = None) -> Answer:
         """Send a call and return its answer; statuses other than 2xx and those in `also` raise.
 
         Raises RegistryUnreachable and the errors that `problem` makes. A call that may be sent twice is
-        repeated after connection failures and passing statuses until the session's timeout.
+        repeated after connection failures and passing statuses until the session's timeout. `first` is what
+        came when somebody else sent it for the first time.
         """
-        answer = self._repeat(call, self._authorized)
+        answers = [first] if first else []
+        answer = self._repeat(call, lambda *given: answers.pop() if answers else self._authorized(*given))
         if answer.ok or answer.status in also:
             return answer
         raise self.problem(answer, call.subject)
@@ -144,6 +146,7 @@ class Session:
                 failure: BaseException | None = None
                 url = answer.url
                 pause = self.retry.pause(attempt, answer.header("retry-after"))
+                pause = max(pause - (time.monotonic() - answer.came), 0)
             except TooLarge as error:
                 raise too_large(error, call.subject, call.limit) from error
             except _Failed as failed:

@@ -6,6 +6,7 @@ Source: "Error Codes" of the OCI distribution specification 1.1, and of distribu
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,10 @@ _HINTS = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer of the registry; its body is in `body`, or still to be read from `exchange`."""
+    """An answer of the registry; its body is in `body`, or still to be read from `exchange`.
+
+    `came` is when, by time.monotonic.
+    """
 
     method: str
     url: str
@@ -59,6 +63,7 @@ class Answer:
     body: bytes = field(default=b"", repr=False)
     attempts: int = 1
     exchange: Exchange | None = field(default=None, repr=False)
+    came: float = field(default_factory=time.monotonic, repr=False, compare=False)
 
     def header(self, name: str) -> str:
         """Return a header's value, "" without one; fields of the same name are joined by commas."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 from ducklake_registry.errors import RegistryError
 from ducklake_registry.registry.answers import Answer
 from ducklake_registry.registry.framing import Malformed, may_go_on, read_answer
+from ducklake_registry.registry.retry import PASSING_STATUSES
 
 if TYPE_CHECKING:
     import socket
@@ -190,7 +191,7 @@ class _Wires:
         if answer is None or wire.asked is None:
             return
         if answer.status not in _PLAIN:
-            self._hand_over(wire.asked)
+            self._hand_over(wire.asked, answer if answer.status in PASSING_STATUSES else None)
         elif answer.status == HTTPStatus.NOT_FOUND:
             wire.asked.settle(self._session.problem(answer, call.subject))
         else:
@@ -222,12 +223,13 @@ class _Wires:
         self._scopes.add(call.scope)
         return True
 
-    def _hand_over(self, asked: _Asked[Key]) -> None:
-        asked.careful = self._pool.submit(self._ask_carefully, asked.call)
+    def _hand_over(self, asked: _Asked[Key], first: Answer | None = None) -> None:
+        """Leave a request to the session, with the answer that it had if that says to wait."""
+        asked.careful = self._pool.submit(self._ask_carefully, asked.call, first)
 
-    def _ask_carefully(self, call: Call | None) -> Outcome:
+    def _ask_carefully(self, call: Call | None, first: Answer | None) -> Outcome:
         assert call is not None  # noqa: S101 - only a request is ever handed over
         try:
-            return self._session.send(call, HTTPStatus.NOT_MODIFIED)
+            return self._session.send(call, HTTPStatus.NOT_MODIFIED, first=first)
         except RegistryError as error:
             return error
