@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -166,6 +168,22 @@ def test_a_server_that_falls_silent_is_given_up(server: Faulty) -> None:
 
     with pytest.raises(RegistryUnreachable):
         tags(server, timeout=0.5)
+
+
+@pytest.mark.parametrize("answered", [0, 8], ids=["at once", "after it took some requests"])
+def test_a_host_that_vanishes_is_not_waited_for_once_per_request(answered: int) -> None:
+    # Nobody accepts these connections: once their queue is full, there is no answer, as from a host that is gone.
+    with socket.create_server(("127.0.0.1", 0), backlog=max(answered - 1, 0)) as listener, ExitStack() as stack:
+        address = listener.getsockname()
+        if not answered:
+            stack.enter_context(socket.create_connection(address))
+        client = stack.enter_context(RegistryClient(f"127.0.0.1:{address[1]}", auth=None, timeout=0.5))
+        start = time.monotonic()
+
+        with pytest.raises(RegistryUnreachable, match="in time"):
+            list(list_tags(client, NAMES))
+
+        assert time.monotonic() - start < 5
 
 
 def test_credentials_are_learnt_on_the_way(with_password: RunningRegistry, repository: str) -> None:

@@ -14,7 +14,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from ducklake_registry.errors import RegistryError
 from ducklake_registry.registry.answers import Answer
@@ -105,6 +105,7 @@ class _Wires:
         self._idle: list[_Wire] = []
         self._busy: set[_Wire] = set()
         self._scopes: set[str] = set()
+        self._doubtful: _Asked[Any] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -119,8 +120,13 @@ class _Wires:
 
     @property
     def has_room(self) -> bool:
-        """Whether another request can be sent at once."""
-        return len(self._busy) < _CONNECTIONS
+        """Whether another request can be sent at once.
+
+        Where no connection came about, or nothing over one in time, the session finds out first whether anybody
+        is still there: each try would cost the whole time limit.
+        """
+        doubt = self._doubtful is not None and not self._doubtful.settled()
+        return len(self._busy) < _CONNECTIONS and not doubt
 
     def send(self, asked: _Asked[Key]) -> None:
         """Send a request over a free wire, or leave it to the session."""
@@ -142,6 +148,7 @@ class _Wires:
             self._read(key.data)
         now = time.monotonic()
         for wire in [each for each in self._busy if each.until < now]:
+            self._doubtful = wire.asked
             self._give_up(wire)
 
     def _put(self, asked: _Asked[Key], call: Call) -> None:
@@ -151,6 +158,7 @@ class _Wires:
             wire.asked, wire.call, wire.until = asked, call, time.monotonic() + self._session.timeout  # type: ignore[assignment]
             self._busy.add(wire)
         except OSError:
+            self._doubtful = asked
             self._hand_over(asked)
             return
         try:
