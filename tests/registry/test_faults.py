@@ -33,6 +33,7 @@ QUICK = Retry(first_pause=0.01, longest_pause=0.05)
 CONTENT = bytes(range(256)) * 12_000
 DIGEST = Digest.of(CONTENT)
 SECRET = "do not tell"
+PASSING = [408, 429, 500, 502, 503, 504]
 
 
 @pytest.fixture
@@ -227,7 +228,7 @@ class TestLists:
 
 
 class TestRepeats:
-    @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+    @pytest.mark.parametrize("status", PASSING)
     def test_what_passes_is_waited_out(self, server: Faulty, client: RegistryClient, status: int) -> None:
         failing = lambda request: request.reply(status)  # noqa: E731
         server.one_after_another(failing, failing, lambda request: request.json({"tags": ["v1"]}))
@@ -265,12 +266,13 @@ class TestRepeats:
         assert time.monotonic() - start < 2
         assert len(server.requests) == 1
 
+    @pytest.mark.parametrize("status", PASSING)
     def test_the_error_at_the_end_says_how_often_it_was_tried(
-        self, server: Faulty, client: RegistryClient
+        self, server: Faulty, client: RegistryClient, status: int
     ) -> None:
-        server.behaviour = lambda request: request.reply(503, b"out to lunch")
+        server.behaviour = lambda request: request.reply(status, b"out to lunch")
 
-        with pytest.raises(RegistryError, match=r"status 503 \(tried 5 times\).*out to lunch"):
+        with pytest.raises(RegistryError, match=r"\(tried 5 times\).*out to lunch"):
             client.tags("app")
         assert len(server.requests) == 5
 

@@ -143,7 +143,7 @@ def problem(answer: Answer, subject: str, registry: str) -> RegistryError:  # no
         return DigestMismatch(f"{registry} refuses {subject}{tail}", hint)
     if not _NOT_DONE.isdisjoint(said.codes):
         return Unsupported(f"{registry} does not support this for {subject}{tail}", hint)
-    return RegistryError(f"{registry} refused {subject} with status {answer.status}{tail}", hint)
+    return RegistryError(f"{registry} refused {subject} with status {answer.status}{_tried(answer)}{tail}", hint)
 
 
 def _said(answer: Answer) -> _Problem:
