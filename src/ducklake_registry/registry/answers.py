@@ -36,6 +36,7 @@ _SERVER_ERRORS = 500
 _MOST_DIGITS = 18
 
 _NOT_DONE = {"UNSUPPORTED", "PAGINATION_NUMBER_INVALID"}
+_LATER = "try later"
 _HINTS = {
     "NAME_UNKNOWN": "list what there is: dlr list-registry-images",
     "MANIFEST_UNKNOWN": "list what there is: dlr list-registry-images",
@@ -44,8 +45,16 @@ _HINTS = {
     "DIGEST_INVALID": "the content changed on its way: try again",
     "SIZE_INVALID": "the content changed on its way: try again",
     "BLOB_UPLOAD_UNKNOWN": "the registry has forgotten the upload: try again",
+    "BLOB_UPLOAD_INVALID": "the registry has lost count of the upload: try again",
+    "RANGE_INVALID": "the registry has lost count of the upload: try again",
+    "MANIFEST_INVALID": "it does not take manifests of this kind: build the image anew, or upgrade the registry",
+    "MANIFEST_UNVERIFIED": "the manifest's signature does not hold: build and push the image anew",
     "NAME_INVALID": "a repository's name is lowercase",
     "TAG_INVALID": "the tag in the manifest is another one than in the request",
+    "UNSUPPORTED": "it cannot do this, or not as it is configured: dlr test-registry shows what it can",
+    "PAGINATION_NUMBER_INVALID": "let it give larger pages: catalog.maxentries in the registry's config.yml",
+    "UNAVAILABLE": "see how it is: dlr registry-status",
+    "UNKNOWN": "its log tells more: dlr logs",
 }
 
 
@@ -119,18 +128,19 @@ def problem(answer: Answer, subject: str, registry: str) -> RegistryError:  # no
     """
     said = _said(answer)
     tail = f": {said.words}" if said.words else ""
-    hint = next((_HINTS[code] for code in said.codes if code in _HINTS), None)
+    hints = _HINTS | {"UNAUTHORIZED": _login(registry), "DENIED": _access(registry), "TOOMANYREQUESTS": _LATER}
+    hint = next((hints[code] for code in said.codes if code in hints), None)
     match answer.status:
         case 401:
             return Unauthorized(f"{registry} wants a user name and a password{tail}", _login(registry))
         case 403:
-            return Denied(f"{registry} denies access to {subject}{tail}", f"ask for it, or {_login(registry)}")
+            return Denied(f"{registry} denies access to {subject}{tail}", _access(registry))
         case 404:
             return NotFound(f"not found: {subject}{tail}", hint)
         case 405:
-            return _not_allowed(answer, said, subject, registry)
+            return _not_allowed(answer, said, subject, registry, hint)
         case 429:
-            return TooManyRequests(f"{registry} asks for slower requests{_tried(answer)}{tail}", "try later")
+            return TooManyRequests(f"{registry} asks for slower requests{_tried(answer)}{tail}", _LATER)
         case 400 if "HTTP request to an HTTPS server" in said.words:
             return RegistryUnreachable(
                 f"{registry} speaks HTTPS, but was asked in plain HTTP", f"write https://{registry}"
@@ -162,7 +172,7 @@ def _words(error: Mapping[str, object]) -> str:
     return f"{message or 'no message'} ({error['code']})"[:_QUOTED_CHARACTERS]
 
 
-def _not_allowed(answer: Answer, said: _Problem, subject: str, registry: str) -> Unsupported:
+def _not_allowed(answer: Answer, said: _Problem, subject: str, registry: str, hint: str | None) -> Unsupported:
     """Tell delete disabled from read-only.
 
     distribution answers UNSUPPORTED where deleting is disabled; in its read-only mode the route itself has
@@ -178,11 +188,15 @@ def _not_allowed(answer: Answer, said: _Problem, subject: str, registry: str) ->
             f"deleting is disabled in {registry}: {subject} stays",
             "enable it: storage.delete.enabled in the registry's config.yml",
         )
-    return Unsupported(f"{registry} does not support this for {subject}: {said.words}")
+    return Unsupported(f"{registry} does not support this for {subject}: {said.words}", hint)
 
 
 def _login(registry: str) -> str:
     return f"log in: docker login {registry}, or give --username and --password-stdin"
+
+
+def _access(registry: str) -> str:
+    return f"ask for it, or {_login(registry)}"
 
 
 def _tried(answer: Answer) -> str:
