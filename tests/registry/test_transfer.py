@@ -7,6 +7,7 @@ import json
 import os
 import tarfile
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,7 +21,7 @@ from tests.registry.images import manifest_of, push_image, push_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
 
 pytestmark = pytest.mark.registry
 
@@ -181,6 +182,22 @@ def test_a_damaged_layout_is_refused(
         load(client, tmp_path, named(client, target))
     with pytest.raises(NotFound):
         client.manifest(target, "v1")
+
+
+def test_a_run_that_was_killed_at_its_first_step_can_be_repeated(
+    client: RegistryClient, repository: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    manifest = push_image(client, repository, "v1")
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            save(client, named(client, repository), tmp_path / "layout")
+    assert list((tmp_path / "layout").iterdir())
+
+    assert save(client, named(client, repository), tmp_path / "layout").digest == manifest.digest
 
 
 def test_a_folder_with_something_else_is_left_alone(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ducklake_registry.layout.image import Image
     from ducklake_registry.reference import Hash
 
+_LAYOUT = "oci-layout"
 LAYOUT_VERSION = json.dumps({"imageLayoutVersion": "1.0.0"}).encode()
 
 
@@ -37,7 +38,9 @@ class LayoutFolder:
     def check(self) -> None:
         """Raise UsageError unless the folder is a layout already, or empty, or not there; change nothing."""
         with telling(self.path):
-            if self.path.exists() and not (self.path / "oci-layout").exists() and any(self.path.iterdir()):
+            found = {each.name for each in self.path.iterdir()} if self.path.exists() else set()
+            # A run that was killed at its very first step has left no more than the last of these.
+            if found and _LAYOUT not in found and found != {_partial_name(_LAYOUT)}:
                 raise UsageError(f"{self.path} is neither empty nor an OCI layout", "name another folder")
 
     @contextmanager
@@ -48,11 +51,12 @@ class LayoutFolder:
         """
         self.check()
         with telling(self.path):
-            (self.path / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         with alone(descriptor, self.path):
             with telling(self.path):
-                _replace(self.path / "oci-layout", LAYOUT_VERSION)
+                # Before all else: by this file the next run knows that the folder is ours.
+                _replace(self.path / _LAYOUT, LAYOUT_VERSION)
                 check_room(self.path, self.missing(image, names))
             yield self
             with telling(self.path):
@@ -108,7 +112,7 @@ class LayoutFolder:
 
     def _partial(self, blob: Descriptor) -> Path:
         file = self._file(blob)
-        return file.with_name(f"{file.name}.partial")
+        return file.with_name(_partial_name(file.name))
 
 
 @dataclass(slots=True)
@@ -145,8 +149,12 @@ class IncomingFile:
         self.partial.unlink()
 
 
+def _partial_name(name: str) -> str:
+    return f"{name}.partial"
+
+
 def _replace(path: Path, content: bytes) -> None:
     """Replace a file in one step: a reader sees the old content or the new."""
-    partial = path.with_name(f"{path.name}.partial")
+    partial = path.with_name(_partial_name(path.name))
     partial.write_bytes(content)
     partial.replace(path)
