@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import os
+import select
 import sys
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
@@ -16,12 +20,14 @@ from ducklake_registry.cluster.apply import Change
 from ducklake_registry.display import terminal as terminal_module
 from ducklake_registry.display.changes import changes
 from ducklake_registry.display.next_steps import after_deploy_kind
-from ducklake_registry.display.output import OutputFormat, emit, plain
+from ducklake_registry.display.output import OutputFormat, emit, plain, write_json_lines
 from ducklake_registry.display.terminal import Terminal
 from ducklake_registry.errors import ClusterError, DlrError
 from ducklake_registry.step import Step
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ducklake_registry.step import Report
 
 
@@ -208,6 +214,44 @@ def test_yaml(capsys: pytest.CaptureFixture[str]) -> None:
     assert yaml.safe_load(out) == PLAIN
     assert out.startswith("rows:"), "in the fields' order"
     assert "!!" not in out
+
+
+def test_a_line_is_seen_before_the_next_one_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, write = os.pipe()
+    seen = b""
+
+    def values() -> Iterator[int]:
+        nonlocal seen
+        yield from (1, 2, 3)
+        while seen.count(b"\n") < 3 and select.select([read], [], [], 5)[0]:
+            seen += os.read(read, 100)
+
+    with os.fdopen(read, "rb"), os.fdopen(write, "w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        write_json_lines(values())
+
+    assert seen == b"1\n2\n3\n"
+
+
+def test_a_reader_that_has_gone_ends_the_writing(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    given: list[int] = []
+
+    def values() -> Iterator[int]:
+        for number in range(20):
+            given.append(number)
+            yield number
+            time.sleep(0.1)
+
+    stdout = os.fdopen(write, "w")
+    monkeypatch.setattr(sys, "stdout", stdout)
+    with pytest.raises(BrokenPipeError):
+        write_json_lines(values())
+    with contextlib.suppress(BrokenPipeError):
+        stdout.close()
+
+    assert len(given) < 10
 
 
 def test_a_picture(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,10 +6,10 @@ import dataclasses
 import json
 import re
 import sys
-import time
+import threading
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ducklake_registry.printable import printable_data
 
@@ -60,13 +60,43 @@ def emit(result: R, form: OutputFormat, picture: Callable[[R], RenderableType]) 
 
 def write_json_lines(values: Iterable[Any]) -> None:
     """Write plain data to stdout, each value as a line of JSON, seen by its reader within a moment."""
-    seen = time.monotonic()
-    for value in values:
-        sys.stdout.write(_json(value))
-        if (now := time.monotonic()) - seen > _FLUSH_SECONDS:
-            sys.stdout.flush()
-            seen = now
+    with _FlushedBeside() as lines:
+        for value in values:
+            lines.write(_json(value))
     sys.stdout.flush()
+
+
+class _FlushedBeside:
+    """stdout, flushed by a thread beside whoever writes to it: the next value may be long in coming."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._failure: OSError | None = None
+        self._thread = threading.Thread(target=self._flush, name="flush", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def write(self, text: str) -> None:
+        with self._lock:
+            if self._failure:
+                raise self._failure
+            sys.stdout.write(text)
+
+    def _flush(self) -> None:
+        while not self._ended.wait(_FLUSH_SECONDS):
+            try:
+                with self._lock:
+                    sys.stdout.flush()
+            except OSError as error:  # nobody reads any more, which is the writer's to know
+                self._failure = error
+                return
 
 
 def write_lines(lines: Iterable[bytes]) -> None:
