@@ -124,6 +124,26 @@ def test_one_platform_of_several(client: RegistryClient, repository: str, tmp_pa
     assert caught.value.hint == "it is there for linux/amd64, linux/arm64/v8"
 
 
+@pytest.mark.parametrize("missing", ["manifest", "layer"])
+def test_an_index_whose_other_platforms_are_not_there(
+    client: RegistryClient, repository: str, tmp_path: Path, missing: str
+) -> None:
+    """What `docker save` of an engine with containerd's image store writes of a multi-platform image."""
+    _, [amd64, arm64] = push_index(client, repository, "v1")
+    save(client, named(client, repository), tmp_path / "layout")
+    gone = arm64.digest if missing == "manifest" else arm64.layers[0].digest
+    (tmp_path / "layout" / "blobs" / "sha256" / gone.hex).unlink()
+    archive, target = packed(tmp_path / "layout", tmp_path / "saved.tar"), named(client, f"{repository}/copy")
+
+    with pytest.raises(UsageError, match="not have all platforms of the image, only linux/amd64") as caught:
+        load(client, archive, target)
+
+    assert caught.value.hint == "load what is there: --platform linux/amd64"
+    assert load(client, archive, target, platform=Platform.parse("linux/amd64")).digest == amd64.digest
+    with pytest.raises(UsageError, match="is not complete"):
+        load(client, archive, target, platform=Platform.parse("linux/arm64"))
+
+
 def test_several_images_in_one_layout(client: RegistryClient, repository: str, tmp_path: Path) -> None:
     one = push_image(client, repository, "v1", "one")
     two = push_image(client, repository, "v2", "two")

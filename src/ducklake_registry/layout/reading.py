@@ -18,6 +18,7 @@ from ducklake_registry.errors import InvalidAnswer, UsageError
 from ducklake_registry.layout.compression import uncompressed
 from ducklake_registry.layout.content import FilePart, read_small
 from ducklake_registry.layout.docker_archive import converted
+from ducklake_registry.layout.image import gather
 from ducklake_registry.layout.names import names_of
 from ducklake_registry.oci import Descriptor, Index, Manifest, media_types, parse_manifest
 from ducklake_registry.reference import Digest
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ducklake_registry.layout.content import Part
+    from ducklake_registry.layout.image import Image
+    from ducklake_registry.oci import Platform
+
+
+class _Missing(UsageError):
+    """Something that an image consists of is not there at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +44,48 @@ class Layout:
     images: tuple[Descriptor, ...]
     parts: Mapping[Digest, Part]
 
+    def gathered(self, image: Descriptor, platform: Platform | None) -> Image:
+        """Collect what an image consists of, of one platform or of all, and see that it is here.
+
+        Engines that keep images in containerd save an index of all platforms with the content of their own only.
+        Raises UsageError, which tells for which platforms the image is here, and NotFound as `gather` does.
+        """
+        try:
+            return self._gathered(image, platform)
+        except _Missing as error:
+            here = [] if platform else self._platforms(image)
+            if not here:
+                raise
+            raise UsageError(
+                f"{self.path} does not have all platforms of the image, only {', '.join(here)}",
+                f"load what is there: --platform {here[0]}",
+            ) from error
+
+    def _gathered(self, image: Descriptor, platform: Platform | None) -> Image:
+        found = gather(self.manifest, image, platform, self.config)
+        for blob in found.blobs:
+            self.part(blob)
+        return found
+
+    def _platforms(self, image: Descriptor) -> list[str]:
+        """Name the platforms of an index whose images are here whole; attestations are for none."""
+        index = self.manifest(image) if image.digest in self.parts else None
+        listed = index.manifests if isinstance(index, Index) else ()
+        named = [each for each in listed if each.platform and "unknown" not in str(each.platform)]
+        return [str(each.platform) for each in named if self._is_complete(each)]
+
+    def _is_complete(self, image: Descriptor) -> bool:
+        try:
+            self._gathered(image, None)
+        except UsageError:
+            return False
+        return True
+
     def part(self, descriptor: Descriptor) -> Part:
         """Say where a blob is; raises UsageError where it is not there, or of another size."""
         part = self.parts.get(descriptor.digest)
         if part is None:
-            raise UsageError(f"{self.path} is not complete: {descriptor.digest} is not in it", "save it again")
+            raise _Missing(f"{self.path} is not complete: {descriptor.digest} is not in it", "save it again")
         if part.size != descriptor.size:
             sizes = f"{part.size:,} bytes instead of {descriptor.size:,}"
             raise UsageError(f"{self.path} is damaged: {descriptor.digest} is {sizes}", "save it again")

@@ -146,7 +146,7 @@ def load(
     reference = _tagged(reference)
     with opened(source) as layout:
         chosen = layout.image(name, usual=f"{reference.repository}:{reference.tag}")
-        image = gather(layout.manifest, chosen, platform, layout.config)
+        image = layout.gathered(chosen, platform)
         _check_digest(image, reference, source)
         parts = [(blob, layout.part(blob)) for blob in image.blobs]
         if dry_run:
