@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import tarfile
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ducklake_registry.oci import Descriptor, Index, Manifest, Platform, media_types, parse_manifest
@@ -18,12 +19,31 @@ if TYPE_CHECKING:
 AMD64 = Platform("linux", "amd64")
 
 
-def manifest_of(config: bytes, *layers: bytes, **fields: Any) -> Manifest:
+@dataclass(frozen=True)
+class Types:
+    """The media types of an image: what it is made of stays the same."""
+
+    manifest: str
+    index: str
+    config: str
+    layer: str
+
+
+OCI = Types(media_types.OCI_MANIFEST, media_types.OCI_INDEX, media_types.OCI_CONFIG, media_types.OCI_LAYER_GZIP)
+DOCKER = Types(
+    media_types.DOCKER_MANIFEST,
+    media_types.DOCKER_LIST,
+    media_types.DOCKER_CONFIG,
+    "application/vnd.docker.image.rootfs.diff.tar.gzip",
+)
+
+
+def manifest_of(config: bytes, *layers: bytes, types: Types = OCI, **fields: Any) -> Manifest:
     document = {
         "schemaVersion": 2,
-        "mediaType": media_types.OCI_MANIFEST,
-        "config": Descriptor.of(config, media_types.OCI_CONFIG).to_json(),
-        "layers": [Descriptor.of(layer, media_types.OCI_LAYER_GZIP).to_json() for layer in layers],
+        "mediaType": types.manifest,
+        "config": Descriptor.of(config, types.config).to_json(),
+        "layers": [Descriptor.of(layer, types.layer).to_json() for layer in layers],
         **fields,
     }
     # Indented, so that writing it again would change its digest.
@@ -66,13 +86,23 @@ def push_image(
     return manifest
 
 
-def push_index(client: RegistryClient, repository: str, tag: str) -> tuple[Index, list[Manifest]]:
+def push_index(
+    client: RegistryClient, repository: str, tag: str, types: Types = OCI
+) -> tuple[Index, list[Manifest]]:
     platforms = [Platform("linux", "amd64"), Platform("linux", "arm64", "v8")]
-    manifests = [push_image(client, repository, None, str(platform), platform) for platform in platforms]
+    manifests = [
+        push_image(client, repository, None, str(platform), platform, types=types) for platform in platforms
+    ]
     entries = [
         Descriptor(manifest.media_type, manifest.digest, len(manifest.raw), platform)
         for manifest, platform in zip(manifests, platforms, strict=True)
     ]
-    index = Index.of(entries)
+    document = {
+        "schemaVersion": 2,
+        "mediaType": types.index,
+        "manifests": [entry.to_json() for entry in entries],
+    }
+    index = parse_manifest(json.dumps(document, indent=3).encode())
+    assert isinstance(index, Index)
     client.put_manifest(repository, tag, index)
     return index, manifests

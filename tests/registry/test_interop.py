@@ -14,7 +14,7 @@ from ducklake_registry.oci import Index, Manifest
 from ducklake_registry.reference import Reference
 from ducklake_registry.registry import load, save
 from tests.registry import programs
-from tests.registry.images import push_image, push_index
+from tests.registry.images import DOCKER, OCI, Types, push_image, push_index
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,9 +64,10 @@ class TestCrane:
         assert isinstance(manifest, Manifest)
         assert client.small_blob(repository, manifest.config) == run(crane, "config", name, "--insecure")
 
-    def test_reads_what_we_push(self, client: RegistryClient, repository: str) -> None:
+    @pytest.mark.parametrize("types", [OCI, DOCKER], ids=["OCI", "Docker"])
+    def test_reads_what_we_push(self, client: RegistryClient, repository: str, types: Types) -> None:
         crane = need("crane")
-        index, manifests = push_index(client, repository, "v1")
+        index, manifests = push_index(client, repository, "v1", types)
 
         assert run(crane, "manifest", place(client, repository), "--insecure") == index.raw
         run(crane, "validate", "--remote", place(client, repository), "--insecure")
@@ -104,6 +105,30 @@ class TestCrane:
 
 
 class TestSkopeo:
+    @pytest.mark.parametrize(("form", "types"), [("oci", OCI), ("v2s2", DOCKER)])
+    def test_pushes_what_we_read(
+        self, client: RegistryClient, repository: str, tmp_path: Path, form: str, types: Types
+    ) -> None:
+        skopeo, name = need("skopeo"), f"docker://{place(client, f'{repository}/theirs')}"
+        ours = push_image(client, repository, "v1")
+        save(client, Reference.parse(place(client, repository)), tmp_path / "layout")
+        run(
+            *(skopeo, "--insecure-policy", "copy", "--dest-tls-verify=false", "--format", form),
+            *(f"oci:{tmp_path}/layout:v1", name),
+        )
+
+        manifest = client.manifest(f"{repository}/theirs", "v1")
+
+        assert isinstance(manifest, Manifest)
+        assert (manifest.media_type, manifest.config.media_type) == (types.manifest, types.config)
+        assert manifest.raw == run(skopeo, "inspect", "--raw", "--tls-verify=false", name)
+        config = run(skopeo, "inspect", "--config", "--raw", "--tls-verify=false", name)
+        assert client.small_blob(f"{repository}/theirs", manifest.config) == config
+        [layer] = manifest.layers
+        assert layer.media_type == types.layer
+        with client.blob(f"{repository}/theirs", layer) as blob:
+            assert b"".join(map(bytes, blob)) == client.small_blob(repository, ours.layers[0])
+
     def test_copies_a_layout_that_we_load(self, client: RegistryClient, repository: str, tmp_path: Path) -> None:
         skopeo = need("skopeo")
         manifest = push_image(client, repository, "v1")
@@ -146,6 +171,19 @@ class TestOras:
         [referrer] = client.referrers(repository, manifest.digest)
         assert referrer.artifact_type == "application/x-signature"
         assert manifest.raw == run(oras, "manifest", "fetch", "--plain-http", name)
+
+    @pytest.mark.parametrize("types", [OCI, DOCKER], ids=["OCI", "Docker"])
+    def test_reads_what_we_push(self, client: RegistryClient, repository: str, types: Types) -> None:
+        oras, fetch = need("oras"), ("fetch", "--plain-http", "--output", "-")
+        index, manifests = push_index(client, repository, "v1", types)
+
+        assert run(oras, "manifest", *fetch, place(client, repository)) == index.raw
+        for manifest in manifests:
+            within = f"{client.endpoint.name}/{repository}@"
+            assert run(oras, "manifest", *fetch, f"{within}{manifest.digest}") == manifest.raw
+            for blob in manifest.blobs:
+                content = run(oras, "blob", *fetch, f"{within}{blob.digest}")
+                assert content == client.small_blob(repository, blob)
 
     def test_finds_the_referrers_that_we_push(self, client: RegistryClient, repository: str) -> None:
         oras = need("oras")

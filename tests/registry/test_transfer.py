@@ -17,7 +17,7 @@ from ducklake_registry.oci import Index, Platform
 from ducklake_registry.reference import Reference, Repository
 from ducklake_registry.registry import Known, RegistryClient, TagList, list_images, list_tags, load, save
 from tests.registry.faults import Request, faulty_server
-from tests.registry.images import manifest_of, push_image, push_index
+from tests.registry.images import DOCKER, OCI, Types, manifest_of, push_image, push_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,11 +36,12 @@ def packed(folder: Path, archive: Path) -> Path:
     return archive
 
 
+@pytest.mark.parametrize("types", [OCI, DOCKER], ids=["OCI", "Docker"])
 @pytest.mark.parametrize("form", ["folder", "archive"])
 def test_an_image_survives_the_way_through_files(
-    client: RegistryClient, repository: str, tmp_path: Path, form: str
+    client: RegistryClient, repository: str, tmp_path: Path, form: str, types: Types
 ) -> None:
-    index, manifests = push_index(client, repository, "v1")
+    index, manifests = push_index(client, repository, "v1", types)
 
     saved = save(client, named(client, repository), tmp_path / "layout")
     source = tmp_path / "layout" if form == "folder" else packed(tmp_path / "layout", tmp_path / "layout.tar")

@@ -21,7 +21,7 @@ from ducklake_registry.oci import Descriptor, ImageConfig, Index, Manifest, Plat
 from ducklake_registry.reference import Digest
 from ducklake_registry.registry import FilePart, Uploaded
 from tests.registry import programs
-from tests.registry.images import manifest_of, push_image, push_index
+from tests.registry.images import DOCKER, OCI, Types, manifest_of, push_image, push_index
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,25 +40,28 @@ def test_ping_tells_what_answers(client: RegistryClient) -> None:
     assert (ping.authentication, ping.authorized) == ("", True)
 
 
-def test_an_image_comes_back_byte_for_byte(client: RegistryClient, repository: str) -> None:
-    pushed = push_image(client, repository, "v1")
+@pytest.mark.parametrize("types", [OCI, DOCKER], ids=["OCI", "Docker"])
+def test_an_image_comes_back_byte_for_byte(client: RegistryClient, repository: str, types: Types) -> None:
+    pushed = push_image(client, repository, "v1", types=types)
 
     by_tag, by_digest = client.manifest(repository, "v1"), client.manifest(repository, pushed.digest)
 
     assert by_tag == by_digest == pushed
-    assert by_tag.raw == pushed.raw
+    assert (by_tag.raw, by_tag.media_type) == (pushed.raw, types.manifest)
     assert client.head_manifest(repository, "v1") == Descriptor(pushed.media_type, pushed.digest, len(pushed.raw))
     config = ImageConfig.parse(client.small_blob(repository, pushed.config))
     assert (config.platform, config.created) == (Platform("linux", "amd64"), "2024-05-06T07:08:09Z")
 
 
-def test_an_index_comes_back_with_its_platforms(client: RegistryClient, repository: str) -> None:
-    pushed, manifests = push_index(client, repository, "multi")
+@pytest.mark.parametrize("types", [OCI, DOCKER], ids=["OCI", "Docker"])
+def test_an_index_comes_back_with_its_platforms(client: RegistryClient, repository: str, types: Types) -> None:
+    pushed, manifests = push_index(client, repository, "multi", types)
 
     index = client.manifest(repository, "multi")
 
     assert isinstance(index, Index)
     assert index == pushed
+    assert (index.raw, index.media_type) == (pushed.raw, types.index)
     assert [str(entry.platform) for entry in index.manifests] == ["linux/amd64", "linux/arm64/v8"]
     assert [client.manifest(repository, entry.digest) for entry in index.manifests] == manifests
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ducklake_registry.layout import FilePart
 from ducklake_registry.registry.answers import Answer
+from ducklake_registry.registry.bulk import WantedBlob, WantedManifest
 from ducklake_registry.registry.call import Asked
 from ducklake_registry.registry.certificate import Certificate
 from ducklake_registry.registry.client import Auth, Ping, RegistryClient
@@ -43,6 +44,8 @@ __all__ = [
     "TagList",
     "Transfer",
     "Uploaded",
+    "WantedBlob",
+    "WantedManifest",
     "docker_credentials",
     "gather",
     "in_parallel",
