@@ -598,6 +598,21 @@ def programs_credentials() -> Any:
     return Credentials(programs.USER, programs.PASSWORD)
 
 
+def test_what_was_lost_since_an_earlier_list_is_found_without_the_cache(
+    dlr: Command, client: RegistryClient, repository: str
+) -> None:
+    _, [amd64, _] = push_index(client, repository, "multi")
+    [before] = dlr.listed(repository)
+    client.delete_manifest(repository, amd64.digest)
+
+    # Each part would be a request; the help says so.
+    assert dlr.listed(repository) == [before]
+    [image] = dlr.listed(repository, "--no-cache", code=1)
+
+    assert image["problem"] == "it lists linux/amd64, which is not there"
+    assert "--no-cache" in dlr("list-registry-images", "--help").stdout.partition("Options")[0]
+
+
 def test_an_index_that_lists_what_is_gone_says_so(dlr: Command, client: RegistryClient, repository: str) -> None:
     index, [amd64, _] = push_index(client, repository, "multi")
     assert isinstance(index.manifests[0], Descriptor)

@@ -165,6 +165,8 @@ def list_registry_images(
     Sizes count each blob once, also where images share it. What cannot be read is listed with its problem,
     and the exit code is then 1.
 
+    What an earlier list has found whole is taken to be so: --no-cache looks again for parts that were lost since.
+
     Example: dlr list-registry-images 'team/*' --sort size --limit 10
     """
     from ducklake_registry.cli.listing import Reading
