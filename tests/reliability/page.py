@@ -82,7 +82,7 @@ def _summary(series: Series, done: list[str]) -> Iterator[str]:
         yield f"| {_TITLES[name]} | not in this series yet | | |"
     parts = ", ".join(f"{name} {version}" for name, version in versions().items())
     yield f"\nWith {parts}.\n"
-    yield "    make reliability                                  # all of it, about an hour on two cores"
+    yield "    make reliability                                  # all of it, most of an hour on two cores"
     yield "    make reliability ARGS='--only=cuts --count=50'    # a short look; nothing is written"
     yield "    make reliability ARGS='--only=fuzz --seed=7 --first=1234 --count=1'    # one case again\n"
     yield "A short form of it, with other seeds, is part of `make test`.\n"
