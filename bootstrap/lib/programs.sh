@@ -82,12 +82,13 @@ unpack() { # SOURCE
 # --- the compiler --------------------------------------------------------------
 
 compile_programs() { # NAME...
-  local name number=0
+  local name module number=0
   see_to_go || return 1
   say "programs to compile: $# (all 13 take about 15 minutes on two idle cores; see DLR_BOOTSTRAP_CACHE in bootstrap/README.md)"
   for name in "$@"; do
     number=$((number + 1))
-    step "compiling $number of $#: $(program_module "$name" | sed 's/^$/pause/')" compile "$name" || return 1
+    module=$(program_module "$name")
+    step "compiling $number of $#: ${module:-$name}" compile "$name" || return 1
   done
 }
 
