@@ -20,7 +20,7 @@ import typer
 from ducklake_registry.cli.main import app
 from ducklake_registry.cluster.kubeconfig import Kubeconfig
 from ducklake_registry.cluster.ports import next_free
-from ducklake_registry.doctor import address, kubernetes, laptop, pods, runner
+from ducklake_registry.doctor import address, kubernetes, laptop, pods, runner, services
 from ducklake_registry.doctor.case import Case
 from ducklake_registry.doctor.finding import Finding, Look, Remedy, Severity, State, not_applicable, sound
 from ducklake_registry.doctor.link import Link
@@ -155,6 +155,49 @@ class TestPods:
     def test_the_last_words_of_a_log(self, log: list[str], why: str) -> None:
         assert pods.last_words(log).startswith(why) or why in pods.last_words(log)
         assert bool(pods.last_words(log)) is bool(log)
+
+
+CONFIG = find(registry_objects(), "ConfigMap", "registry-config")
+TEXT = CONFIG["data"]["config.yml"]
+FROZEN = TEXT.replace("maintenance:", "maintenance:\n    readonly: {enabled: true}")
+AUTH = "auth:\n  htpasswd:\n    realm: ours\n    path: /etc/docker-registry/htpasswd\n"
+
+
+class TestDeployingAgain:
+    """It makes the configuration dlr's own, so `--fix` leaves it to those whose configuration is another."""
+
+    @pytest.mark.parametrize(
+        ("config_map", "lost"),
+        [
+            (None, None),
+            (CONFIG, None),
+            ({}, None),
+            ({"data": {"config.yml": FROZEN}}, None),
+            (
+                {"data": {"config.yml": TEXT + AUTH}},
+                "auth.htpasswd.path is /etc/docker-registry/htpasswd (dlr's: missing)",
+            ),
+            ({"data": {"config.yml": AUTH + "a: ["}}, "its config.yml, which is no YAML"),
+            ({"data": {"config.yml": "words"}}, "its config.yml, which is no mapping of settings"),
+        ],
+    )
+    @pytest.mark.parametrize("broken", ["service", "scaled", "removed"])
+    def test_is_made_only_where_nothing_was_chosen(
+        self, config_map: dict[str, Any] | None, lost: str | None, broken: str
+    ) -> None:
+        stopped = deployed() | {"spec": DEPLOYMENT["spec"] | {"replicas": 0}}
+        deployment = {"service": deployed(), "scaled": stopped, "removed": None}[broken]
+        made = patient(deployment=deployment, services={}, pods=[], config_map=config_map)
+        found = only(services.service(made) if broken == "service" else pods.pod(made))
+        assert found.repair == "dlr deploy-registry"
+        assert found.remedy is (None if lost else Remedy.DEPLOY_REGISTRY)
+        assert (f"would replace what was chosen: {lost}" if lost else "") in found.means
+
+    def test_is_not_made_where_that_cannot_be_seen(self) -> None:
+        made = patient(deployment=deployed(), services={}, pods=[])
+        made.answers["config_map"] = Future()
+        made.answers["config_map"].set_exception(AccessDenied("no right"))
+        assert only(services.service(made)).remedy is None
 
 
 class TestNodes:

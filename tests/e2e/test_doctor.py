@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import os
 import pty
@@ -19,10 +20,13 @@ import yaml
 from ducklake_registry.manifests import find, registry_objects
 from tests.e2e.conftest import Environment, eventually, free_port, run
 from tests.e2e.examining import SECONDS, Checkup, fixed, healthy, looked, typed, until
-from tests.e2e.faults import restart
+from tests.e2e.faults import in_registry, restart
+from tests.registry import programs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from ducklake_registry.manifests import Object
 
 pytestmark = pytest.mark.cluster
 
@@ -115,7 +119,57 @@ def test_a_crash_is_explained_out_of_the_log(environment: Environment) -> None:
     assert found.content["broken_at"] == "pod"
     assert "nonsense" in found.of("pod")["seen"], "the registry's own word"
     assert "storage.nonsense.rootdirectory" in found.of("configuration")["seen"]
+    assert "would replace what was chosen: storage.filesystem.rootdirectory" in found.of("pod")["means"]
+    typed(environment, found.of("pod")["repair"])
+    healthy(environment)
+
+
+def test_a_configuration_with_a_login_is_not_replaced_by_the_way(environment: Environment) -> None:
+    """Deploying again would repair the service, and open the registry to everyone."""
+    auth = "auth:\n  htpasswd:\n    realm: tests\n    path: /etc/docker-registry/htpasswd\n"
+    configure(environment, lambda text: text + auth, htpasswd=programs.HTPASSWD)
+    restart(environment)
+    service = environment.kubectl(*IN_STORAGE, "get", "service", "docker-registry", "--output", "yaml")
+    entry = {"username": programs.USER, "password": programs.PASSWORD}
+    login = {"DOCKER_AUTH_CONFIG": json.dumps({"auths": {environment.registry: entry}})}
+    try:
+        environment.kubectl(*IN_STORAGE, "delete", "service", "docker-registry")
+        found = looked(environment, "--fix", "--yes", **login)
+        assert found.content["broken_at"] == "service"
+        assert "would replace what was chosen: auth.htpasswd.path is /etc/" in found.of("service")["means"]
+        assert found.of("service")["repair"].startswith("dlr deploy-registry")
+        kept = environment.kubectl(*IN_STORAGE, "get", "configmap", "registry-config", "--output", "yaml")
+        assert "htpasswd:" in kept
+        typed(environment, f"kubectl --context {environment.context} apply -f - <<'EOF'\n{service}\nEOF")
+        assert looked(environment, **login).status == 0
+        assert looked(environment).content["broken_at"] == "login"
+    finally:
+        configure(environment, lambda text: text, htpasswd=None)
+        restart(environment)
+    healthy(environment)
+
+
+@pytest.mark.parametrize("text", [None, "version: [0.1", "nothing but words"], ids=["gone", "no YAML", "words"])
+def test_a_configuration_that_no_registry_can_read(environment: Environment, text: str | None) -> None:
+    patch = json.dumps({"data": {"config.yml": text}})
+    environment.kubectl(*IN_STORAGE, "patch", "configmap", "registry-config", "--patch", patch)
+    found = looked(environment)
+    assert found.content["broken_at"] == "configuration"
+    said = {None: "has no config.yml", "version: [0.1": "is no YAML: "}.get(text, "is no mapping of settings")
+    assert said in found.of("configuration")["seen"]
+    tested = environment.run_dlr("test-registry", "--category", "health", "-o", "json")
+    assert tested.returncode == 0, tested.stderr
+    typed(environment, found.of("configuration")["repair"])
+    healthy(environment)
+
+
+def test_a_configuration_that_is_gone(environment: Environment) -> None:
+    environment.kubectl(*IN_STORAGE, "delete", "configmap", "registry-config")
+    found = looked(environment)
+    assert found.content["broken_at"] == "configuration"
+    assert found.of("configuration")["seen"] == "the ConfigMap registry-config is gone"
     fixed(environment)
+    healthy(environment)
 
 
 def test_a_read_only_mode_that_was_left_on(environment: Environment) -> None:
@@ -141,13 +195,39 @@ def test_a_configuration_that_differs_is_told_and_left_alone(environment: Enviro
     assert found.of("writing")["repair"] == found.of("configuration")["repair"]
     typed(environment, found.of("configuration")["repair"])
     healthy(environment)
+    typed(environment, found.of("pull")["repair"])
+    filed = ("find", "/var/lib/registry", "-path", "*/dlr-acceptance/*", "-name", "link")
+    assert in_registry(environment, *filed) == "", "what the earlier look had to leave is gone too"
 
 
-def configure(environment: Environment, change: Callable[[str], str]) -> None:
-    """Change the registry's configuration as somebody with kubectl does."""
+def test_a_claim_of_a_class_that_there_is_not(environment: Environment) -> None:
+    typed(environment, f"dlr clean-registry --delete-data --yes --context {environment.context}")
+    manifests = copy.deepcopy(registry_objects())
+    find(manifests, "PersistentVolumeClaim", "registry-storage")["spec"]["storageClassName"] = "slow"
+    typed(
+        environment,
+        f"kubectl --context {environment.context} apply -f - <<'EOF'\n{json.dumps(listed(manifests))}\nEOF",
+    )
+    found = until(environment, "claim", "there is no storage class slow")
+    assert found.content["broken_at"] == "claim"
+    assert found.of("pod")["follows_from"] == "claim"
+    repair = found.of("claim")["repair"]
+    assert repair.endswith("--storage-class standard") or "--storage-class standard " in repair
+    typed(environment, repair.replace("--delete-data", "--delete-data --yes"))
+    assert environment.run_dlr("deploy-kind").returncode == 0
+    healthy(environment)
+
+
+def listed(objects: list[Object]) -> Object:
+    """Return objects as one that kubectl takes."""
+    return {"apiVersion": "v1", "kind": "List", "items": objects}
+
+
+def configure(environment: Environment, change: Callable[[str], str], **files: str | None) -> None:
+    """Change the registry's configuration, and files beside it, as somebody with kubectl does."""
     text = find(registry_objects(), "ConfigMap", "registry-config")["data"]["config.yml"]
-    assert change(text) != text
-    patch = json.dumps({"data": {"config.yml": change(text)}})
+    assert files or change(text) != text
+    patch = json.dumps({"data": {"config.yml": change(text)} | files})
     environment.kubectl(*IN_STORAGE, "patch", "configmap", "registry-config", "--patch", patch)
 
 

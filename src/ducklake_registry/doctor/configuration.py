@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from ducklake_registry.cluster.workload import container
-from ducklake_registry.doctor.deploying import deploy_again, usual_configuration
+from ducklake_registry.doctor.deploying import (
+    READ_ONLY,
+    config_text,
+    deploy_again,
+    differences,
+    settings_in,
+    spoken,
+)
 from ducklake_registry.doctor.finding import Finding, Look, Remedy, Severity, not_applicable, sound
 from ducklake_registry.doctor.kubernetes import ELSEWHERE
 from ducklake_registry.errors import ClusterError
@@ -20,7 +26,6 @@ if TYPE_CHECKING:
     from ducklake_registry.doctor.patient import Patient
     from ducklake_registry.manifests import Object
 
-READ_ONLY = "storage.maintenance.readonly.enabled"
 DELETE = "storage.delete.enabled"
 
 _SHOWN = 3
@@ -35,47 +40,41 @@ def configuration(patient: Patient) -> Look:
             return not_applicable("there is no registry")
         seen, means = f"the ConfigMap {names.CONFIG} is gone", "the registry's next pod cannot start without it"
         return sound("", deploy_again(patient, seen, means))
-    text = patient.config_map.get("data", {}).get("config.yml", "")
+    text = config_text(patient)
+    if text is None:
+        seen = f"the ConfigMap {names.CONFIG} has no config.yml"
+        return sound("", deploy_again(patient, seen, "the registry's next pod cannot start without it"))
     try:
-        settings = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        why = " ".join(str(error).split())
+        settings = settings_in(text)
+    except ValueError as error:
         means = "the registry cannot read it, and does not start"
-        return sound("", deploy_again(patient, f"its config.yml is no YAML: {why}", means))
+        return sound("", deploy_again(patient, f"its config.yml is {error}", means))
     findings = [*_settings(patient, settings), *_other_changes(patient)]
-    return sound("as dlr deploys it", *findings, _unread(patient))
+    return sound("as dlr deploys it", *findings, _unread(patient, text))
 
 
 def configured(patient: Patient) -> dict[str, Any]:
     """Return the settings on the cluster as one level: {"storage.delete.enabled": True}; none if unreadable."""
-    text = (patient.config_map or {}).get("data", {}).get("config.yml", "")
-    try:
-        return _flat(yaml.safe_load(text))
-    except yaml.YAMLError:
-        return {}
+    with suppress(ValueError):
+        return settings_in(config_text(patient) or "")
+    return {}
 
 
-def _settings(patient: Patient, settings: Any) -> Iterator[Finding]:
+def _settings(patient: Patient, found: dict[str, Any]) -> Iterator[Finding]:
     """Give what the configuration on the cluster has otherwise than the manifests."""
-    found, usual = _flat(settings), _flat(yaml.safe_load(usual_configuration()))
-    changed = sorted(key for key in found.keys() | usual.keys() if found.get(key) != usual.get(key))
     if found.get(READ_ONLY) is True:
         means = "pushes and deletions are refused until it is ended"
-        alone = set(changed) <= {READ_ONLY}
-        yield deploy_again(patient, f"maintenance mode was left on: {READ_ONLY} is true", means, safe=alone)
-    others = [key for key in changed if key != READ_ONLY]
-    if others:
-        shown = [f"{key} is {_said(found, key)} (dlr's: {_said(usual, key)})" for key in others[:_SHOWN]]
-        more = f", and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
-        seen = f"its config.yml differs from dlr's: {'; '.join(shown)}{more}"
+        yield deploy_again(patient, f"maintenance mode was left on: {READ_ONLY} is true", means)
+    if changed := differences(found):
+        seen = f"its config.yml differs from dlr's: {spoken(found, changed)}"
         means = "somebody has chosen so, or dlr has changed; deploying again makes it dlr's"
         yield Finding(seen, means, patient.case.deploy_registry(patient.spec), Severity.WARNING)
 
 
-def _unread(patient: Patient) -> Finding | None:
+def _unread(patient: Patient, text: str) -> Finding | None:
     """Return that the registry still runs with what it was rolled out with, though there is another by now."""
     pod, config_map = patient.ready_pod, patient.config_map
-    if pod is None or config_map is None or _is_of(pod, config_map):
+    if pod is None or config_map is None or _is_of(pod, text):
         return None
     changed = max((str(each.get("time", "")) for each in config_map["metadata"]["managedFields"]), default="")
     started = str(container(pod).get("state", {}).get("running", {}).get("startedAt", ""))
@@ -86,10 +85,10 @@ def _unread(patient: Patient) -> Finding | None:
     return Finding(seen, means, patient.case.restart(patient.context), Severity.WARNING, remedy=Remedy.RESTART)
 
 
-def _is_of(pod: Object, config_map: Object) -> bool:
+def _is_of(pod: Object, text: str) -> bool:
     """Tell whether a pod was rolled out with a configuration."""
     rolled = (pod["metadata"].get("annotations") or {}).get(CHECKSUM_ANNOTATION)
-    return bool(rolled == checksum(config_map["data"]["config.yml"]))
+    return bool(rolled == checksum(text))
 
 
 def _other_changes(patient: Patient) -> Iterator[Finding]:
@@ -107,18 +106,3 @@ def _other_changes(patient: Patient) -> Iterator[Finding]:
         seen = f"{change.kind} {change.name} differs from dlr's: {shown}{', …' if lines[_SHOWN:] else ''}"
         means = "somebody has changed it; deploying again makes it dlr's (-: as it is, +: as it would be)"
         yield Finding(seen, means, patient.case.deploy_registry(patient.spec), Severity.WARNING)
-
-
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    """Return nested settings as one level: {"storage.delete.enabled": True}."""
-    if not isinstance(value, dict):
-        return {prefix: value}
-    return {
-        name: each
-        for key, under in value.items()
-        for name, each in _flat(under, f"{prefix}.{key}" if prefix else str(key)).items()
-    }
-
-
-def _said(settings: dict[str, Any], key: str) -> str:
-    return str(settings[key]).lower() if key in settings else "missing"

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from ducklake_registry.doctor.address import AIRPLAY_OFF, AIRTUNES
 from ducklake_registry.doctor.clock import set_clock, skewed
-from ducklake_registry.doctor.configuration import DELETE, READ_ONLY, configured
+from ducklake_registry.doctor.configuration import DELETE, configured
+from ducklake_registry.doctor.deploying import READ_ONLY
 from ducklake_registry.doctor.finding import Finding, Look, Remedy, Severity, not_applicable, sound
 from ducklake_registry.errors import DeleteDisabled, DlrError, ReadOnly, RegistryError, RegistryUnreachable
 from ducklake_registry.registry.answers import problem
