@@ -18,7 +18,17 @@ from ducklake_registry.registry import Credentials, RegistryClient
 from ducklake_registry.step import silent
 from ducklake_registry.waiting import Deadline
 from tests.acceptance.proxy import behind
-from tests.registry.conftest import folder, newest, plain, proxy, release, with_password
+from tests.registry.conftest import (
+    authority,
+    folder,
+    newest,
+    plain,
+    proxy,
+    release,
+    tokens,
+    with_password,
+    with_tokens,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +40,17 @@ if TYPE_CHECKING:
 
     Try = Callable[..., Acceptance]
 
-__all__ = ["folder", "newest", "plain", "proxy", "release", "with_password"]
+__all__ = [
+    "authority",
+    "folder",
+    "newest",
+    "plain",
+    "proxy",
+    "release",
+    "tokens",
+    "with_password",
+    "with_tokens",
+]
 
 
 class NoEngine(Engine):

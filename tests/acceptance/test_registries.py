@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ducklake_registry.acceptance.runner import Surroundings
     from tests.acceptance.conftest import Try
     from tests.registry.faults import Faulty, Request
+    from tests.registry.token_server import TokenServer
 
 pytestmark = pytest.mark.registry
 
@@ -105,6 +106,29 @@ class TestSound:
         assert with_verdict(found, Verdict.FAILED) == set()
         assert with_verdict(found, Verdict.PASSED) >= LOGINS
         assert links(with_password) == []
+
+    @pytest.mark.parametrize("actions", [None, frozenset(), frozenset({"pull"})], ids=["refused", "none", "pull"])
+    def test_registries_with_tokens_pass(
+        self,
+        with_tokens: RunningRegistry,
+        tokens: TokenServer,
+        nowhere: Surroundings,
+        actions: frozenset[str] | None,
+    ) -> None:
+        """Whatever their token server gives to those without a name."""
+        chosen = [each for each in CHECKS if each.path in {"health/api", "images/image", *LOGINS}]
+        tokens.anonymous_actions = actions
+        try:
+            with with_tokens.client(auth=Credentials(USER, PASSWORD)) as client:
+                found = made(client, nowhere, chosen)
+            with with_tokens.client() as client:
+                nobody = made(client, nowhere, [each for each in chosen if each.category is Category.HEALTH])
+        finally:
+            tokens.anonymous_actions = frozenset()
+
+        assert with_verdict(found, Verdict.PASSED) == {"health/api", "images/image", *LOGINS}
+        assert with_verdict(nobody, Verdict.PASSED) == {"health/api"} | LOGINS - {"health/login-accepted"}
+        assert links(with_tokens) == []
 
     def test_registries_with_tls_show_until_when_it_holds(
         self, release: str, tmp_path: Path, nowhere: Surroundings

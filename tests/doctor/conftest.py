@@ -15,7 +15,18 @@ from ducklake_registry.doctor.runner import examine
 from ducklake_registry.engine import Engine
 from ducklake_registry.errors import EngineError
 from ducklake_registry.registry import RegistryClient, Retry
-from tests.registry.conftest import authority, folder, frozen, newest, plain, proxy, release, with_password
+from tests.registry.conftest import (
+    authority,
+    folder,
+    frozen,
+    newest,
+    plain,
+    proxy,
+    release,
+    tokens,
+    with_password,
+    with_tokens,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +36,18 @@ if TYPE_CHECKING:
 
     Doctor = Callable[..., "Seen"]
 
-__all__ = ["authority", "folder", "frozen", "newest", "plain", "proxy", "release", "with_password"]
+__all__ = [
+    "authority",
+    "folder",
+    "frozen",
+    "newest",
+    "plain",
+    "proxy",
+    "release",
+    "tokens",
+    "with_password",
+    "with_tokens",
+]
 
 
 class NoEngine(Engine):

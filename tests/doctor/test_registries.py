@@ -15,8 +15,9 @@ import pytest
 
 from ducklake_registry.doctor.releases import outdated
 from ducklake_registry.engine import Engine
-from ducklake_registry.registry import tls_context
+from ducklake_registry.registry import Credentials, tls_context
 from tests.acceptance.proxy import behind, instead, on, status
+from tests.acceptance.test_registries import uploads
 from tests.registry import certificates, programs
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tests.registry.certificates import KeyPair
     from tests.registry.faults import Faulty
     from tests.registry.programs import RunningRegistry
+    from tests.registry.token_server import TokenServer
 
 pytestmark = pytest.mark.registry
 
@@ -105,6 +107,42 @@ class TestLogins:
         assert "docker-credential-nonesuch" in found.of("client").seen
         file.write_text("{}")
         assert doctor(newest.host).checkup.healthy
+
+
+class TestTokens:
+    @pytest.fixture(autouse=True)
+    def _as_before(self, tokens: TokenServer) -> Iterator[None]:
+        yield
+        tokens.anonymous_actions = frozenset()
+
+    @pytest.mark.parametrize("actions", [None, frozenset(), frozenset({"pull"})], ids=["refused", "none", "pull"])
+    def test_nobody_is_logged_in(
+        self, with_tokens: RunningRegistry, tokens: TokenServer, doctor: Doctor, actions: frozenset[str] | None
+    ) -> None:
+        """Whether a token is given for nothing or not: nobody can push."""
+        tokens.anonymous_actions = actions
+        found = doctor(with_tokens.host)
+        assert found.broken_at == "login"
+        assert found.of("login").repair == f"docker login {with_tokens.host}"
+        assert found.states["http"] == "sound"
+
+    def test_anyone_may_push(self, with_tokens: RunningRegistry, tokens: TokenServer, doctor: Doctor) -> None:
+        tokens.anonymous_actions = frozenset({"pull", "push", "delete"})
+        found = doctor(with_tokens.host)
+        assert (found.checkup.healthy, found.checkup.findings) == (True, ())
+        assert uploads(with_tokens) == []
+
+    @pytest.mark.parametrize("actions", [None, frozenset({"pull"})], ids=["refused", "given"])
+    def test_a_login_that_is_wrong_and_one_that_is_right(
+        self, with_tokens: RunningRegistry, tokens: TokenServer, doctor: Doctor, actions: frozenset[str] | None
+    ) -> None:
+        tokens.anonymous_actions = actions
+        found = doctor(with_tokens.host, auth=Credentials(programs.USER, "forgotten"))
+        assert found.broken_at == "login"
+        assert f"does not accept the login of {programs.USER}" in found.of("login").seen
+        found = doctor(with_tokens.host, auth=Credentials(programs.USER, programs.PASSWORD))
+        assert (found.checkup.healthy, found.checkup.findings) == (True, ())
+        assert found.states["writing"] == "sound"
 
 
 class TestCertificates:

@@ -144,6 +144,19 @@ class TestToken:
 
         assert {user for user, _ in asked.requests} == {USER}
 
+    @pytest.mark.parametrize("auth", [None, DEV], ids=["nobody", "somebody"])
+    def test_is_not_got_for_a_stranger(
+        self, with_tokens: RunningRegistry, asked: TokenServer, auth: Credentials | None
+    ) -> None:
+        """Not for nothing either: what a registry says to those who bring nothing is its challenge."""
+        with with_tokens.client(auth=auth) as client:
+            client.ping()
+            before = len(asked.requests)
+            answer = client.ask_as_stranger()
+            assert client.ping().authorized
+        assert (answer.status, len(asked.requests)) == (401, before)
+        assert answer.header("www-authenticate").startswith("Bearer ")
+
     def test_is_refused_to_a_wrong_password(self, with_tokens: RunningRegistry, repository: str) -> None:
         with with_tokens.client(auth=Credentials(USER, "wrong horse")) as client:
             with pytest.raises(Unauthorized, match="gives no token") as caught:

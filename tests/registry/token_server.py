@@ -24,12 +24,15 @@ IDENTITY_TOKEN = "an identity token"
 
 @dataclass(slots=True)
 class TokenServer:
-    """What was asked of it is kept in `requests`, as (user, scopes); tokens last `seconds`."""
+    """What was asked of it is kept in `requests`, as (user, scopes); tokens last `seconds`.
+
+    Who has no name gets a token for the `anonymous_actions`, or none at all (None).
+    """
 
     pair: KeyPair
     url: str = ""
     seconds: int = 300
-    anonymous_actions: frozenset[str] = frozenset()
+    anonymous_actions: frozenset[str] | None = frozenset()
     requests: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
 
     def registry_auth(self) -> dict[str, Any]:
@@ -69,7 +72,7 @@ class TokenServer:
         kind, _, rest = scope.partition(":")
         name, _, actions = rest.rpartition(":")
         asked = actions.split(",")
-        allowed = asked if user else [action for action in asked if action in self.anonymous_actions]
+        allowed = asked if user else [action for action in asked if action in (self.anonymous_actions or ())]
         return {"type": kind, "name": name, "actions": allowed}
 
 
@@ -85,7 +88,7 @@ def token_server(pair: KeyPair) -> Iterator[TokenServer]:
             assert query["service"] == [SERVICE]
             expected = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
             given = self.headers.get("Authorization")
-            if given not in (None, expected):
+            if given not in (None, expected) or (given is None and tokens.anonymous_actions is None):
                 return self._reply(401, {"details": "incorrect username or password"})
             return self._reply(200, tokens.answer(USER if given else "", tuple(query.get("scope", ()))))
 

@@ -25,6 +25,9 @@ _SOON = timedelta(days=14)
 _NOBODYS = f"/v2/dlr-doctor/nothing/manifests/sha256:{0:064x}"
 """A digest that no content has: to ask for its deletion changes nothing, and the refusal says what is allowed."""
 
+_NO_UPLOAD = "/v2/dlr-doctor/nothing/blobs/uploads/none"
+"""An upload that nobody has begun: to go on with it changes nothing, but needs the right to push."""
+
 _EXPIRED, _NOT_YET = 10, 9
 _WRONG_NAME = frozenset({62, 64})
 """Why a certificate is refused. Source: OpenSSL, X509_STORE_CTX_get_error."""
@@ -131,12 +134,26 @@ def authentication(patient: Patient) -> Look:
         return sound("", Finding(error.message, means, login))
     who = patient.client.credentials
     if ping.authorized:
-        return sound(f"{ping.authentication}, as {who.username or 'the bearer of a token' if who else 'nobody'}")
+        return (
+            sound(f"{ping.authentication}, as {who.username or 'the bearer of a token'}")
+            if who
+            else _nameless(patient, login)
+        )
     if who is None:
         seen = f"{patient.endpoint.name} wants a user name and a password"
         return sound("", Finding(seen, "nobody is logged in there on this machine", login))
     seen = f"{patient.endpoint.name} does not accept the login of {who.username or 'the stored token'}"
     return sound("", Finding(seen, "the password is wrong, has changed or has expired", login))
+
+
+def _nameless(patient: Patient, login: str) -> Look:
+    """Tell what a token is worth that the registry's token server gives to anyone: mostly it is for reading."""
+    answer = patient.client.ask("PATCH", _NO_UPLOAD, scope="repository:dlr-doctor/nothing:pull,push")
+    if answer.status not in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return sound("it lets anyone in, with a token that its token server gives to anyone")
+    seen = f"nobody is logged in to {patient.endpoint.name} on this machine"
+    means = "it lets anyone in with a token for nobody, but who pushes or deletes has to log in"
+    return sound("", Finding(seen, means, login))
 
 
 def writing(patient: Patient) -> Look:

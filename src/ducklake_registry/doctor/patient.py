@@ -277,5 +277,4 @@ class Patient(Known):
     @fact
     def answer(self) -> Answer:
         """What the registry answers to the first of all questions, whoever asks."""
-        with self.client.another(auth=None) as stranger:
-            return stranger.ask("GET", "/v2/")
+        return self.client.ask_as_stranger()

@@ -1,7 +1,6 @@
 """`Session`: requests, redirects, authorization and repeats for one registry.
 
-The only module that names httpx, which builds requests, resolves URLs and redirects; the
-bytes go over `Connections`.
+The only module that names httpx, which builds requests, resolves URLs and redirects; bytes go by `Connections`.
 """
 
 from __future__ import annotations
@@ -163,10 +162,10 @@ class Session:
     def _authorized(self, call: Call, deadline: float) -> Answer:
         """Send with what is known of the registry's wishes, and once more if it states a new one."""
         request = self._build(call)
-        at_home = _origin(request.url) == self._home
-        header = self.authorizer.header(call.scope) if at_home else None
+        named = _origin(request.url) == self._home and not call.nameless
+        header = self.authorizer.header(call.scope) if named else None
         response = self._once(request, header, deadline)
-        if response.status_code == httpx.codes.UNAUTHORIZED and at_home:
+        if response.status_code == httpx.codes.UNAUTHORIZED and named:
             refusal = _answer(call, response, deadline)
             challenges = parse_challenges(response.headers.get_list("www-authenticate"))
             offer = self.authorizer.answer(challenges, call.scope, refused=header)

@@ -19,7 +19,7 @@ class Call:
     """One request: `url` may be relative to the registry, `scope` is what its token has to allow.
 
     `subject` names in an error what it was about. `streamed` leaves the body of a good answer unread.
-    `body` is bytes, or an iterable that starts anew each time.
+    `body` is bytes, or an iterable that starts anew each time. A `nameless` one brings no token, nor gets one.
     """
 
     method: str
@@ -31,6 +31,7 @@ class Call:
     streamed: bool = False
     limit: int = ANSWER_LIMIT
     repeatable: bool | None = None
+    nameless: bool = False
 
     @property
     def may_repeat(self) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from ducklake_registry.errors import Unauthorized
@@ -141,6 +141,13 @@ class RegistryClient(Manifests, Blobs, Bulk):
         """
         call = Call(method, path, scope, f"{self.endpoint.name}{path}", headers or {}, body, limit=LIST_LIMIT)
         return self._session.send(call, *_ANY_STATUS)
+
+    def ask_as_stranger(self) -> Answer:
+        """Ask the first of all questions (GET `/v2/`) with nothing that says who asks, not even a nameless token.
+
+        A 401 is returned as it is: its WWW-Authenticate says how to log in. Raises RegistryUnreachable.
+        """
+        return self._session.send(replace(self._calls.ping(), nameless=True), *_ANY_STATUS)
 
     def _tls(self) -> ssl.SSLContext:
         return tls_context(insecure=not self._verify) if isinstance(self._verify, bool) else self._verify
