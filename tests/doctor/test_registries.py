@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 import subprocess
@@ -9,7 +10,7 @@ import time
 from contextlib import contextmanager
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -281,3 +282,19 @@ def own_address() -> str:
     with socket.socket(type=socket.SOCK_DGRAM) as probe:
         probe.connect(("192.0.2.1", 9))
         return str(probe.getsockname()[0])
+
+
+def test_a_machine_without_ipv6(newest: RunningRegistry, doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its resolver may know ::1 all the same, and then there is no socket for it (ipv6.disable=1)."""
+
+    class Socket(socket.socket):
+        def __init__(self, family: int = -1, *rest: Any) -> None:
+            if family == socket.AF_INET6:
+                raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+            super().__init__(family, *rest)
+
+    resolve, local = socket.getaddrinfo, ("::1", int(newest.host.partition(":")[2]), 0, 0)
+    ours = (socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", local)
+    monkeypatch.setattr(socket, "socket", Socket)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **more: [ours, *resolve(*args, **more)])
+    assert doctor(newest.host).states["host port"] == "sound"

@@ -58,10 +58,19 @@ class Site:
         return self.run("test", "-f", path).status == 0
 
     def wants_login(self) -> bool:
-        """Tell whether the registry's configuration on the cluster has authentication."""
-        found = self.cluster.get(kinds.CONFIG_MAP, "registry-config", self.namespace)
-        text = (found or {}).get("data", {}).get("config.yml", "")
-        return bool((yaml.safe_load(text) or {}).get("auth"))
+        """Tell whether the registry's configuration on the cluster has authentication.
+
+        Raises CheckSkipped for one that cannot be read: the registry runs with an earlier one.
+        """
+        found = self.cluster.get(kinds.CONFIG_MAP, names.CONFIG, self.namespace)
+        text = ((found or {}).get("data") or {}).get("config.yml")
+        try:
+            settings = yaml.safe_load(text or "{}")
+        except yaml.YAMLError:
+            settings = None
+        if not isinstance(settings, dict):
+            raise CheckSkipped("it lets anyone in, and its configuration on the cluster cannot be read")
+        return bool(settings.get("auth"))
 
 
 def find_site(cluster: Cluster, namespace: str, context: Context, *, may_push: bool) -> Site:

@@ -44,14 +44,14 @@ def _refusal(host: str, port: int) -> str | None:
     """Return why no address of a host takes connections, None if one does; raises OSError for a name of nobody."""
     refusals = []
     for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        with socket.socket(family, kind, protocol) as probe:
-            probe.settimeout(_SECONDS)
-            try:
+        try:
+            with socket.socket(family, kind, protocol) as probe:  # which a machine without IPv6 may not have
+                probe.settimeout(_SECONDS)
                 probe.connect(address)
-            except OSError as error:
-                refusals.append(error.strerror or "no answer in time")
-            else:
-                return None
+        except OSError as error:
+            refusals.append(error.strerror or "no answer in time")
+        else:
+            return None
     return refusals[0]
 
 
