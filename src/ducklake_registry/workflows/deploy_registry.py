@@ -60,7 +60,10 @@ class DeployRegistry:
 
         Raises ClusterError for a claim that cannot become what is asked for.
         """
-        spec = replace(self.spec, storage_size=_settled_size(self.cluster, self.spec, self.namespace))
+        claim = self.cluster.get(CLAIM, CLAIM_NAME, self.namespace)
+        spec = replace(self.spec, storage_size=_settled_size(self.cluster, self.spec, claim))
+        if claim:  # who chose its class once need not say so again: to leave out what was applied is to remove it
+            spec = replace(spec, storage_class=claim["spec"].get("storageClassName"))
         return patched(registry_objects(), spec)
 
     def forgotten(self) -> str:
@@ -139,9 +142,8 @@ def _differ(field: str, there: str | int | None, usual: str | int) -> bool:
     return there != usual
 
 
-def _settled_size(cluster: Cluster, spec: RegistrySpec, namespace: str) -> str | None:
+def _settled_size(cluster: Cluster, spec: RegistrySpec, claim: Object | None) -> str | None:
     """Return the size to ask for: a volume that was enlarged stays so, and none can shrink or change class."""
-    claim = cluster.get(CLAIM, CLAIM_NAME, namespace)
     if claim is None:
         _check_class(cluster, spec.storage_class)
         return spec.storage_size
