@@ -23,6 +23,7 @@ from tests.e2e.faults import (
     in_registry,
     repair,
     restart,
+    settle,
     wait_for_answers,
     wanting_a_login,
 )
@@ -142,7 +143,8 @@ def start(environment: Environment, *words: str) -> Iterator[subprocess.Popen[st
             started.kill()
 
 
-def test_ctrl_c_while_pods_run_leaves_nothing(environment: Environment) -> None:
+@pytest.mark.parametrize("cancelled", [False, True], ids=["ctrl-c", "a cancelled job"])
+def test_ctrl_c_while_pods_run_leaves_nothing(environment: Environment, cancelled: bool) -> None:
     """By then there are tags and content, an image in the engine, images in the nodes, and pods."""
     words = ("--category", "images", "--exclude", "images/[!ep]*")
     with start(environment, *words) as started:
@@ -154,9 +156,12 @@ def test_ctrl_c_while_pods_run_leaves_nothing(environment: Environment) -> None:
             assert time.monotonic() < end
         assert f"{environment.registry}/dlr-acceptance" in run("docker", "images")
         started.send_signal(signal.SIGINT)
+        if cancelled:  # as a CI job is: what was not over after some seconds is told once more
+            time.sleep(0.3)
+            started.send_signal(signal.SIGTERM)
         _, said = started.communicate(timeout=120)
 
-    assert started.returncode == 130, said
+    assert started.returncode == (143 if cancelled else 130), said
     assert_nothing_stays(environment)
 
 
@@ -197,6 +202,60 @@ def test_pods_get_the_login_that_the_registry_wants(environment: Environment) ->
     assert found["left_behind"] == []
     assert programs.PASSWORD not in json.dumps(found)
     assert (barred.content["broken_at"], healthy_again.status) == ("login", 0)
+    assert (
+        secretless["means"] == "the registry wants a login, and pod default/secretless has no secret for pulling"
+    )
+
+
+def pod_without_a_secret(environment: Environment) -> dict[str, Any]:
+    """Return what is found about a pod that cannot pull, and let it pull by what is proposed."""
+    image = f"{environment.registry}/secretless:v1"
+    typed(environment, f"docker tag registry:3.1.2 {image} && docker push {image} && docker rmi {image}")
+    words = ("run", "secretless", f"--image={image}", "--restart=Never")
+    try:
+        environment.kubectl(*words)
+        found = until(environment, "pull", "secretless").of("pull")
+        assert programs.PASSWORD not in json.dumps(found)
+        command, advice = found["repair"].split("  # and write ")
+        typed(environment, command.replace("PASSWORD", f"'{programs.PASSWORD}'"))
+        environment.kubectl("delete", "pod", "secretless", "--now")
+        spec = yaml.safe_load(advice.removesuffix(" into the pod's spec"))
+        environment.kubectl(*words, "--overrides", json.dumps({"spec": spec}), "--", "--version")
+        environment.kubectl("wait", "pod/secretless", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
+    finally:
+        environment.kubectl("delete", "pod,secret", "secretless", "registry-login", "--now", "--ignore-not-found")
+    return found
+
+
+def test_a_configuration_with_a_login_that_the_pod_has_not_read(environment: Environment) -> None:
+    name = ("configmap", "registry-config", "--namespace", "storage")
+    before = json.loads(environment.kubectl("get", *name, "--output", "json"))["data"]["config.yml"]
+    auth = "auth:\n  htpasswd:\n    realm: tests\n    path: /etc/docker-registry/htpasswd\n"
+    environment.kubectl("patch", *name, "--patch", json.dumps({"data": {"config.yml": before + auth}}))
+    try:
+        status, found = results(environment, "--category", "health")
+    finally:
+        environment.kubectl("patch", *name, "--patch", json.dumps({"data": {"config.yml": before}}))
+        restart(environment)
+    assert (status, with_verdict(found, "failed")) == (1, {"health/login-asked"})
+    said = by_path(found)["health/login-asked"]["evidence"]
+    assert said == "its configuration has authentication, but it lets anyone in"
+
+
+def test_of_two_pods_the_other_is_no_successor(environment: Environment) -> None:
+    of_registry = ("--namespace", "storage", "get", "pods", "--selector=app=docker-registry", "--output=name")
+    two = ("--namespace", "storage", "scale", "deployment/docker-registry")
+    try:
+        environment.kubectl(*two, "--replicas=2")
+        settle(environment)
+        before = environment.kubectl(*of_registry).split()
+        status, found = results(environment, "--category", "storage", "--disruptive")
+    finally:
+        environment.kubectl(*two, "--replicas=1")
+        repair(environment)
+    assert (status, len(before)) == (0, 2), found
+    successor = by_path(found)["storage/restart"]["evidence"].rpartition(" ")[2]
+    assert f"pod/{successor}" not in before
 
 
 @pytest.fixture

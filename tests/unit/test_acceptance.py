@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from rich.console import Console
 
-from ducklake_registry.acceptance import content, runner, storage
+from ducklake_registry.acceptance import content, inside, runner, storage
 from ducklake_registry.acceptance.baseline import read_baseline
 from ducklake_registry.acceptance.check import Category, CheckFailed, CheckSkipped
 from ducklake_registry.acceptance.checks import CHECKS
@@ -126,6 +126,56 @@ class TestCleanup:
         with pytest.raises(KeyboardInterrupt):
             cleanup.unwind()
         assert removed == ["two", "one"]
+
+    def test_nor_does_the_end_of_a_cancelled_job(self) -> None:
+        """It is told by SIGINT, and some seconds later by SIGTERM, which ends dlr by SystemExit."""
+        removed: list[str] = []
+        turns = iter([KeyboardInterrupt(), SystemExit(143)])
+
+        def interrupted() -> None:
+            for error in turns:
+                raise error
+            removed.append("two")
+
+        cleanup = Cleanup()
+        cleanup.add("one", lambda: removed.append("one"))
+        cleanup.add("two", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            cleanup.unwind()
+        assert removed == ["two", "one"]
+
+    def test_but_who_says_it_twice_is_heard(self) -> None:
+        removed: list[str] = []
+
+        def terminated() -> None:
+            raise SystemExit(143)
+
+        cleanup = Cleanup()
+        cleanup.add("one", lambda: removed.append("one"))
+        cleanup.add("two", terminated)
+        with pytest.raises(SystemExit):
+            cleanup.unwind()
+        assert removed == []
+
+
+class TestNodes:
+    @pytest.mark.parametrize(
+        ("ready", "said"),
+        [
+            ((True, True), ""),
+            ((True, False), "; not ready: node-1"),
+            ((True,) * 7 + (False,), "; not ready: node-7; no more than 5 are tried"),
+        ],
+    )
+    def test_those_that_were_left_out_are_told(self, ready: tuple[bool, ...], said: str) -> None:
+        nodes = [
+            {
+                "metadata": {"name": f"node-{number}"},
+                "status": {"conditions": [{"type": "Ready", "status": str(each)}]},
+            }
+            for number, each in enumerate(ready)
+        ]
+        assert inside._left_out(nodes) == said
 
 
 class TestSelection:

@@ -67,19 +67,23 @@ class Cleanup:
         return not self.left_behind and not self._removals
 
     def unwind(self) -> None:
-        """Remove everything; one that cannot be removed does not keep the others, nor does one Ctrl-C more."""
-        interrupted: KeyboardInterrupt | None = None
+        """Remove everything; one that cannot be removed does not keep the others.
+
+        Nor does one Ctrl-C more, or one SIGTERM (SystemExit): a CI job that is cancelled gets both, the one some
+        seconds after the other.
+        """
+        interrupted: dict[type[BaseException], BaseException] = {}
         while self._removals:
             try:
                 self._remove(self._removals[-1])
-            except KeyboardInterrupt as error:
-                if interrupted:
+            except (KeyboardInterrupt, SystemExit) as error:
+                if type(error) in interrupted:
                     raise
-                interrupted = error
+                interrupted[type(error)] = error
             else:
                 self._removals.pop()
-        if interrupted:
-            raise interrupted
+        for each in interrupted.values():
+            raise each
 
     def _remove(self, removal: _Removal) -> None:
         if removal.place in self._silent:

@@ -24,6 +24,8 @@ from ducklake_registry.waiting import Deadline, NotYet, wait_for
 from ducklake_registry.workflows.engine_and_registry import login_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ducklake_registry.acceptance.content import GeneratedIndex
     from ducklake_registry.acceptance.context import Context
     from ducklake_registry.acceptance.site import Site
@@ -65,13 +67,14 @@ def engine(context: Context) -> Evidence:
 
 
 def pod(context: Context) -> Evidence:
-    """A pod on every node runs the image just pushed, which its containerd pulls."""
+    """A pod on every node (of five at most) runs the image just pushed, which its containerd pulls."""
     site = context.needs_site()
     repository, tag = IMAGES, context.tag("pod")
     generated = content.index(context.text("pod"))
     context.push_index(repository, generated, tag)
     reference = f"{context.registry}/{repository}:{tag}"
-    nodes = [each for each in site.cluster.objects(kinds.NODE) if is_ready(each)][:_MOST_NODES]
+    every = site.cluster.objects(kinds.NODE)
+    nodes = [each for each in every if is_ready(each)][:_MOST_NODES]
     if not nodes:
         raise CheckFailed("no node of the cluster is ready")
     _forget_on_nodes(context, generated, repository)
@@ -85,7 +88,15 @@ def pod(context: Context) -> Evidence:
     for each in pods:
         _await_end(context, site, each)
     login = ", with a pull secret" if secret else ""
-    return Evidence(f"{reference} ran on {len(pods)} of {len(nodes)} nodes{login} and ended with status 0")
+    ran = f"ran on {len(pods)} of {len(every)} nodes{login} and ended with status 0"
+    return Evidence(f"{reference} {ran}{_left_out(every)}")
+
+
+def _left_out(nodes: Sequence[Object]) -> str:
+    """Say on which nodes nothing was tried, and why."""
+    unready = [str(each["metadata"]["name"]) for each in nodes if not is_ready(each)]
+    said = f"; not ready: {', '.join(unready)}" if unready else ""
+    return said + (f"; no more than {_MOST_NODES} are tried" if len(nodes) - len(unready) > _MOST_NODES else "")
 
 
 def _pull_secret(context: Context, site: Site) -> str | None:

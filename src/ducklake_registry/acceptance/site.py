@@ -38,11 +38,14 @@ class Site:
         """Return the registry's Deployment."""
         return self.cluster.get(kinds.DEPLOYMENT, names.DEPLOYMENT, self.namespace)
 
+    def pods(self) -> list[Object]:
+        """Return the registry's pods that are not on their way out, the newest first."""
+        deployment = self.deployment()
+        return newest_pods(self.cluster, deployment) if deployment else []
+
     def pod(self) -> Object:
         """Return a pod of the registry that is ready. Raises CheckFailed."""
-        deployment = self.deployment()
-        pods = newest_pods(self.cluster, deployment) if deployment else []
-        ready = next(filter(is_ready, pods), None)
+        ready = next(filter(is_ready, self.pods()), None)
         if ready is None:
             look = Commands.of(self.cluster, self.namespace).dlr("registry-status")
             raise CheckFailed("no pod of the registry is ready", f"see why: {look}")

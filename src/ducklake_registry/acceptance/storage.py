@@ -9,7 +9,7 @@ from ducklake_registry.acceptance.check import Category, Check, CheckFailed, Che
 from ducklake_registry.acceptance.context import IMAGES
 from ducklake_registry.cluster import kinds
 from ducklake_registry.cluster.diagnosis import pod_trouble
-from ducklake_registry.cluster.workload import is_ready, newest_pods
+from ducklake_registry.cluster.workload import is_ready
 from ducklake_registry.errors import RegistryError
 from ducklake_registry.manifests import names
 from ducklake_registry.reference import Digest
@@ -83,9 +83,9 @@ def restart(context: Context) -> Evidence:
     if not context.disruptive:
         raise CheckSkipped("it replaces the registry's pod: allow that with --disruptive")
     image = context.push_new(IMAGES, "restart", context.tag("kept"))
-    old = site.pod()["metadata"]
-    site.cluster.delete(kinds.POD, old["name"], site.namespace)
-    new = _await_successor(context, site, old["uid"])
+    old = {str(each["metadata"]["uid"]) for each in site.pods()}  # of several, another is no successor
+    site.cluster.delete(kinds.POD, site.pod()["metadata"]["name"], site.namespace)
+    new = _await_successor(context, site, old)
     images.comes_back(context, IMAGES, image)
     return Evidence(f"an image pushed before is there in pod {new}")
 
@@ -97,13 +97,11 @@ def _volume(pod: Object) -> Object:
     return next((each for each in pod["spec"].get("volumes", ()) if each["name"] == name), {})
 
 
-def _await_successor(context: Context, site: Site, old: str) -> str:
-    """Wait until another pod has taken the place of the old one, and answers; return its name."""
+def _await_successor(context: Context, site: Site, old: set[str]) -> str:
+    """Wait until a pod that was none of the old ones has taken a place, and answers; return its name."""
 
     def probe() -> str | NotYet:
-        deployment = site.deployment()
-        pods = newest_pods(site.cluster, deployment) if deployment else []
-        new = next((each for each in pods if each["metadata"]["uid"] != old), None)
+        new = next((each for each in site.pods() if each["metadata"]["uid"] not in old), None)
         if new is None or not is_ready(new):
             return NotYet((new and pod_trouble(new)) or "no new pod is ready")
         try:
