@@ -92,10 +92,16 @@ def test_a_baseline_shows_the_change(
 
     again = run(surroundings, *words, "--baseline", str(file))
     strict = run(surroundings, *words, "--max-p95", "0.001ms", "--min-throughput", "1Ti")
+    (other := json.loads(file.read_text()))["registry"] = "registry.example.com"
+    other["environment"]["client"] = "Python 3.9.6 on Darwin 24.0.0 arm64"
+    file.write_text(json.dumps(other))
+    another = run(surroundings, *words, "--baseline", str(file))
 
     assert again.returncode == 0, again.stdout
     assert "since the baseline: p50 " in again.stdout
     assert "since the baseline: throughput " in again.stdout
+    assert "the baseline is of" not in again.stdout
+    assert f"the baseline is of registry.example.com, not {newest.host}; and of Python 3.9.6 on " in another.stdout
     assert strict.returncode == 1
     assert "6 failed" in strict.stdout
 

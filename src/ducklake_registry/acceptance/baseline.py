@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 class Baseline:
     """What an earlier run measured: for the path of each check its numbers by their names.
 
-    `started` is when that was, as RFC 3339; None for no such run.
+    `started` is when that was, as RFC 3339; None for no such run. `registry` and `client` are which registry was
+    measured and from where, as far as the run said.
     """
 
     started: str | None = None
     measured: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    registry: str | None = None
+    client: str | None = None
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Baseline:
@@ -30,7 +33,14 @@ class Baseline:
             f"{each['category']}/{each['name']}": {name: float(value) for name, value in each["measured"].items()}
             for each in document["results"]
         }
-        return cls(str(document["started"]), measured)
+        client = document.get("environment", {}).get("client")
+        return cls(str(document["started"]), measured, document.get("registry"), client)
+
+    def otherwise(self, registry: str, client: str) -> str | None:
+        """Say what makes its numbers no measure for a run: another registry, or another machine or Python."""
+        pairs = ((self.registry, registry), (self.client, client))
+        others = [f"{was}, not {now}" for was, now in pairs if was and was != now]
+        return f"the baseline is of {'; and of '.join(others)}" if others else None
 
 
 def read_baseline(file: Path | None) -> Baseline:

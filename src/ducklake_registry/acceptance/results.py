@@ -49,7 +49,8 @@ class Acceptance:
 
     `accepted` is that none failed and at least one passed; `counts` is how many had which verdict. `left_behind`
     is what could not be removed again, `cleared` what earlier runs had left and this one has removed. `baseline`
-    is when the earlier run was made that this one is compared with.
+    is when the earlier run was made that this one is compared with, `baseline_otherwise` what keeps the two from
+    being compared: another registry, or another machine.
     """
 
     registry: str
@@ -63,6 +64,7 @@ class Acceptance:
     limits: Limits
     baseline: str | None
     environment: Environment
+    baseline_otherwise: str | None = None
 
     def __post_init__(self) -> None:
         verdicts = [each.verdict for each in self.results]

@@ -99,6 +99,7 @@ def accept(
         context.limits,
         baseline.started,
         environment,
+        baseline.otherwise(context.registry, environment.client),
     )
 
 

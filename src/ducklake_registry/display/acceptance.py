@@ -38,7 +38,8 @@ def acceptance_picture(found: Acceptance) -> Group:
     width = max(len(each.name) for each in found.results)
     for category, results in groupby(found.results, key=lambda each: each.category):
         parts += [Text(""), Text(category.capitalize(), "bold"), _results(results, width)]
-    return Group(*parts[1:], *_left_behind(found), Text(""), *_cleared(found), *_software(found), _verdict(found))
+    notes = (*_cleared(found), *_software(found), *_otherwise(found))
+    return Group(*parts[1:], *_left_behind(found), Text(""), *notes, _verdict(found))
 
 
 def tally(found: Acceptance) -> str:
@@ -105,6 +106,10 @@ def _cleared(found: Acceptance) -> list[RenderableType]:
 def _software(found: Acceptance) -> list[RenderableType]:
     software = found.environment.software
     return [Text(f"{found.registry} is {software}", "dim")] if software else []
+
+
+def _otherwise(found: Acceptance) -> list[RenderableType]:
+    return [Text(found.baseline_otherwise, "yellow")] if found.baseline_otherwise else []
 
 
 def _verdict(found: Acceptance) -> Text:
