@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from tests.acceptance.test_registries import LACKS
 from tests.e2e.conftest import run
-from tests.e2e.examining import healthy, looked, typed
+from tests.e2e.examining import healthy, looked, typed, until
 from tests.e2e.faults import (
     FAULTS,
     firewalled,
@@ -192,6 +193,7 @@ def test_pods_get_the_login_that_the_registry_wants(environment: Environment) ->
         barred = looked(environment)
         typed(environment, f"{barred.of('login')['repair']} --username {programs.USER} --password-stdin {GIVEN}")
         healthy_again = looked(environment)
+        secretless = pod_without_a_secret(environment)
         typed(environment, f"docker logout {environment.registry}")
 
     assert with_verdict(found, "failed") == set(), found

@@ -100,6 +100,7 @@ def _case(
         typed(ctx, "kubeconfig"),
         thorough,
         usual_registry(ctx.obj),
+        options.state_folder() / "acceptance",
     )
 
 

@@ -12,6 +12,7 @@ from ducklake_registry.settings import DEFAULT_REGISTRY, HOST_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from ducklake_registry.cluster.kubeconfig import Kubeconfig
     from ducklake_registry.engine import Engine
@@ -26,7 +27,8 @@ class Case:
     current context, and that cluster's own registry. `client` makes a client of a registry with the user's
     options.
     `named_kubeconfig` is what was said with `--kubeconfig`. `thorough` allows to put something into the registry
-    and the cluster. `usual` is the registry where neither anybody nor the cluster says which.
+    and the cluster; `notes` is the folder where that is noted, for what could not be removed again. `usual` is the
+    registry where neither anybody nor the cluster says which.
     """
 
     kubeconfig: Kubeconfig
@@ -38,6 +40,7 @@ class Case:
     named_kubeconfig: str | None = None
     thorough: bool = False
     usual: str = DEFAULT_REGISTRY
+    notes: Path | None = None
 
     @property
     def commands(self) -> Commands:

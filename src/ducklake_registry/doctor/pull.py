@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import shlex
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ducklake_registry.cluster import kinds
 from ducklake_registry.doctor.finding import Finding, Look, Severity, sound
 from ducklake_registry.doctor.kubernetes import ELSEWHERE
 from ducklake_registry.doctor.wiring import names_of
-from ducklake_registry.errors import DlrError, NotFound, UsageError
+from ducklake_registry.errors import Denied, DlrError, NotFound, Unauthorized, UsageError
 from ducklake_registry.reference import Reference, is_loopback
 
 if TYPE_CHECKING:
@@ -18,21 +20,44 @@ if TYPE_CHECKING:
     from ducklake_registry.doctor.patient import Patient
     from ducklake_registry.manifests import Object
 
-_NO_IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "RegistryUnavailable"})
+_NEVER = "ErrImageNeverPull"
+_NO_IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "RegistryUnavailable", _NEVER})
 _SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Lacking:
+    """A pod that does not get an image: the node's reason and words, and whether it has a secret for pulling."""
+
+    pod: str
+    reason: str
+    said: str
+    has_secret: bool
 
 
 def pull(patient: Patient) -> Look:
     """Pods get their images from the registry."""
     if not patient.belongs:
         return ELSEWHERE
+    tried = None
     if patient.case.thorough:
         from ducklake_registry.doctor.thorough import pulled
 
-        return pulled(patient)
+        tried = pulled(patient)
+    seen = _seen(patient)
+    if tried is None or not tried.applicable:
+        return seen
+    found = (*tried.findings, *seen.findings)
+    return sound(
+        tried.said, *sorted(found, key=lambda each: not each.breaks)
+    )  # what is broken first: it is quoted
+
+
+def _seen(patient: Patient) -> Look:
+    """Look at the pods that there are."""
     pods = patient.cluster.objects(kinds.POD)
     failing = _failing(pods)
-    findings = [_explained(patient, image, *where) for image, where in list(failing.items())[:_SHOWN]]
+    findings = [_explained(patient, image, lacking) for image, lacking in list(failing.items())[:_SHOWN]]
     if findings:
         return sound("", *findings)
     own = {*names_of(patient), patient.endpoint.name}
@@ -40,16 +65,17 @@ def pull(patient: Patient) -> Look:
     return sound(f"no pod fails to; {running} image{'' if running == 1 else 's'} of it in use")
 
 
-def _failing(pods: list[Object]) -> dict[str, tuple[list[str], str]]:
-    """Return, for each image that cannot be pulled, the pods that want it and what their node says."""
-    found: dict[str, tuple[list[str], str]] = {}
+def _failing(pods: list[Object]) -> dict[str, list[_Lacking]]:
+    """Return, for each image that cannot be pulled, the pods that want it."""
+    found: dict[str, list[_Lacking]] = {}
     for pod in pods:
         for status in _statuses(pod):
             waiting = status.get("state", {}).get("waiting") or {}
             if waiting.get("reason") in _NO_IMAGE:
                 name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
-                names, said = found.get(status["image"], ([], ""))
-                found[status["image"]] = ([*names, name], max(said, waiting.get("message", ""), key=len))
+                has_secret = bool(pod["spec"].get("imagePullSecrets"))
+                lacking = _Lacking(name, waiting["reason"], waiting.get("message", ""), has_secret)
+                found.setdefault(status["image"], []).append(lacking)
     return found
 
 
@@ -70,17 +96,20 @@ def _registry_of(image: str) -> str:
         return ""
 
 
-def _explained(patient: Patient, image: str, pods: list[str], said: str) -> Finding:
+def _explained(patient: Patient, image: str, lacking: list[_Lacking]) -> Finding:
     """Say why an image cannot be pulled: whether the registry has it tells the one side from the other."""
-    who = f"pod {pods[0]}" if len(pods) == 1 else f"{len(pods)} pods ({pods[0]}, …)"
+    first = lacking[0].pod
+    who = f"pod {first}" if len(lacking) == 1 else f"{len(lacking)} pods ({first}, …)"
     seen = f"{who} cannot pull {image}"
     try:
         wanted = Reference.parse(image, default_registry="docker.io")
     except UsageError as error:
         return Finding(f"{seen}: {error.message}", "that is no name of an image", error.hint or "correct the name")
     own = {*names_of(patient), patient.endpoint.name}
+    if all(each.reason == _NEVER for each in lacking):
+        return _never(image, who, Severity.BROKEN if wanted.registry in own else Severity.WARNING)
     if wanted.registry in own:
-        return _of_ours(patient, wanted, seen, said)
+        return _of_ours(patient, wanted, seen, lacking)
     if wanted.registry == "docker.io" and _has(patient, _without_library(wanted)):
         means = f"the name has no registry in it, so the node looks at docker.io; {patient.endpoint.name} has it"
         return Finding(seen, means, f"write {patient.endpoint.name}/{_without_library(wanted)} in the pod")
@@ -88,15 +117,23 @@ def _explained(patient: Patient, image: str, pods: list[str], said: str) -> Find
         means = f"the nodes know no registry of the name {wanted.registry}: this one is {patient.endpoint.name}"
         path = str(wanted).partition("/")[2]
         return Finding(seen, means, f"write {patient.endpoint.name}/{path} in the pod", independent=True)
-    means = f"it comes from {wanted.registry}, not from this registry: {_last_words(said)}"
-    describe = patient.case.kubectl(patient.context, "describe pod", *reversed(_named(pods[0])))
+    means = f"it comes from {wanted.registry}, not from this registry: {_last_words(lacking)}"
+    describe = patient.case.kubectl(patient.context, "describe pod", *reversed(_named(first)))
     return Finding(seen, means, describe, Severity.WARNING, independent=True)
 
 
-def _of_ours(patient: Patient, wanted: Reference, seen: str, said: str) -> Finding:
+def _never(image: str, who: str, severity: Severity) -> Finding:
+    """Explain a pod whose node is not to pull at all, so that the registry is not even asked."""
+    means = "its imagePullPolicy is Never, so the node does not ask any registry"
+    seen = f"{who} does not have {image} on its node"
+    return Finding(seen, means, "write imagePullPolicy: IfNotPresent in the pod", severity, independent=True)
+
+
+def _of_ours(patient: Patient, wanted: Reference, seen: str, lacking: list[_Lacking]) -> Finding:
     name = f"{wanted.repository}:{wanted.tag}" if wanted.tag else str(wanted.repository)
+    repository, reference = str(wanted.repository), str(wanted.digest or wanted.tag or "latest")
     try:
-        patient.client.head_manifest(str(wanted.repository), str(wanted.digest or wanted.tag or "latest"))
+        patient.client.head_manifest(repository, reference)
     except NotFound:
         near = _near(patient, wanted)
         means = f"the registry has no such image{f'; it has {near}' if near else ''}"
@@ -105,10 +142,36 @@ def _of_ours(patient: Patient, wanted: Reference, seen: str, said: str) -> Findi
         return Finding(seen, means, repair, independent=True)
     except DlrError as error:
         return Finding(seen, error.message, error.hint or patient.case.dlr("registry-status"))
-    means = f"the registry has it, but the node does not get it: {_last_words(said)}"
+    without = next((each for each in lacking if not each.has_secret), None)
+    if without and _wants_login(patient, repository, reference):
+        means = f"the registry wants a login, and pod {without.pod} has no secret for pulling"
+        return Finding(seen, means, _secret(patient, wanted.registry, without.pod), independent=True)
+    means = f"the registry has it, but the node does not get it: {_last_words(lacking)}"
     repair = patient.case.deploy_kind(str(patient.kind_name), patient.mapped or patient.endpoint.port)
     look = patient.case.dlr("test-registry", category="images")
     return Finding(seen, means, repair if patient.kind_name else look)
+
+
+def _wants_login(patient: Patient, repository: str, reference: str) -> bool:
+    """Tell whether the registry refuses an image to those without a name, as nodes without a secret are."""
+    with patient.client.another(auth=None) as nobody:
+        try:
+            nobody.head_manifest(repository, reference)
+        except (Unauthorized, Denied):
+            return True
+        except DlrError:
+            return False
+    return False
+
+
+def _secret(patient: Patient, registry: str, pod: str) -> str:
+    """Return how a pod gets a login. Source: Kubernetes, "Pull an Image from a Private Registry"."""
+    who = patient.client.credentials
+    user = shlex.quote(who.username) if who and who.username else "USER"
+    login = (f"--docker-server {registry}", f"--docker-username {user}", "--docker-password PASSWORD")
+    create = ("create secret docker-registry registry-login", _named(pod)[0], *login)
+    where = "and write imagePullSecrets: [{name: registry-login}] into the pod's spec"
+    return f"{patient.case.kubectl(patient.context, *create)}  # {where}"
 
 
 def _near(patient: Patient, wanted: Reference) -> str:
@@ -135,8 +198,9 @@ def _without_library(wanted: Reference) -> str:
     return str(wanted).partition("/")[2].removeprefix("library/")
 
 
-def _last_words(said: str) -> str:
+def _last_words(lacking: list[_Lacking]) -> str:
     """Return the innermost reason of containerd's chain of errors."""
+    said = max((each.said for each in lacking), key=len)
     return " ".join(said.split(": ")[-3:]).strip() or "the node says no reason"
 
 
