@@ -77,7 +77,15 @@ class Seen:
 def doctor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Doctor:
     """Return a function that looks at a registry (None: the cluster's own); options are its client's."""
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
-    for name in ("DOCKER_AUTH_CONFIG", "http_proxy", "HTTP_PROXY"):
+    for name in (
+        "DOCKER_AUTH_CONFIG",
+        "http_proxy",
+        "HTTP_PROXY",
+        "all_proxy",
+        "ALL_PROXY",
+        "no_proxy",
+        "NO_PROXY",
+    ):
         monkeypatch.delenv(name, raising=False)
 
     def look(registry: str | None, engine: Engine | None = None, **options: Any) -> Seen:

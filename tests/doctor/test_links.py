@@ -137,6 +137,20 @@ class TestPods:
         log = ['level=error msg="unknown error" err.detail="write: no space left on device"']
         found = only(pods.pod(patient(deployment=whole, pods=[running], log=log, release="")))
         assert "no space left on device" in found.seen
+        assert found.repair.startswith("dlr delete-image localhost:5000/IMAGE && kubectl ")
+        assert "dlr list-registry-images --sort size" in found.repair
+
+    def test_no_space_left_to_start(self) -> None:
+        """What does not run cannot give up images: only more room helps."""
+        log = ['level=fatal msg="write /var/lib/registry/x: no space left on device"']
+        crashing = with_image(pod(waiting("CrashLoopBackOff")))
+        facts: dict[str, Any] = {"deployment": deployed(), "pods": [crashing], "log": log}
+        assert only(pods.pod(patient(**facts))).repair.startswith("docker system prune")
+        spec = {"resources": {"requests": {"storage": "10Gi"}}}
+        metadata = {"name": "registry-storage", "namespace": "storage"}
+        claim = {"metadata": metadata, "spec": spec, "status": {"phase": "Bound", "capacity": {"storage": "10Gi"}}}
+        elsewhere = patient(**facts, claim=claim, context="production", containers=[], services={})
+        assert only(pods.pod(elsewhere)).repair == "dlr deploy-registry --storage-size 20480Mi"
 
     @pytest.mark.parametrize(
         ("log", "why"),
@@ -317,6 +331,21 @@ def test_to_whom_the_engine_speaks_plain_http(name: str, plain: bool) -> None:
         }
     }
     assert allowed(info, name) is plain
+
+
+def test_the_engine_compares_the_addresses_of_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name of the company's own, that this machine's resolver knows, and one that nobody knows."""
+    known = {"registry.corp": [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.1.2.3", 0))]}
+
+    def resolve(host: str, *_: Any, **__: Any) -> list[Any]:
+        if host in known:
+            return known[host]
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    info = {"RegistryConfig": {"InsecureRegistryCIDRs": ["::1/128", "127.0.0.0/8", "10.0.0.0/8"]}}
+    assert allowed(info, "registry.corp:5000")
+    assert not allowed(info, "registry.elsewhere:5000")
 
 
 @pytest.mark.parametrize(

@@ -220,14 +220,39 @@ class TestOtherPrograms:
             found = doctor(f"localhost:{server.getsockname()[1]}", timeout=1.0)
         assert found.broken_at == "http"
         assert "no answer" in found.of("http").seen
+        assert found.of("http").repair.startswith("curl -i ")
 
     def test_a_registry_that_fails(self, newest: RunningRegistry, proxy: Faulty, doctor: Doctor) -> None:
         proxy.behaviour = behind(newest.host, instead("GET", "/v2/$", status(503)))
         found = doctor(proxy.host)
         assert found.broken_at == "http"
         assert "answers 503" in found.of("http").seen
+        assert found.of("http").repair.startswith(f"curl -i http://{proxy.host}/v2/"), "no log of ours to show"
         proxy.behaviour = behind(newest.host)
         assert doctor(proxy.host).checkup.healthy
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "ALL_PROXY"])
+def test_a_proxy_that_swallows_localhost(
+    newest: RunningRegistry, doctor: Doctor, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """curl and requests go by ALL_PROXY too, Python's urllib does not."""
+    monkeypatch.setenv(name, f"http://127.0.0.1:{programs.free_port()}")
+    found = doctor(newest.host)
+    assert found.broken_at == "client"
+    assert "through the proxy 127.0.0.1:" in found.of("client").seen
+    monkeypatch.setenv("NO_PROXY", "localhost")
+    assert doctor(newest.host).checkup.healthy
+
+
+def test_a_proxy_that_leads_to_localhost(
+    newest: RunningRegistry, proxy: Faulty, doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy.host)
+    proxy.behaviour = lambda request: request.reply(200, b"{}", Docker_Distribution_Api_Version="registry/2.0")
+    found = doctor(newest.host)
+    assert (found.checkup.healthy, found.checkup.findings) == (True, ())
+    assert proxy.requests[0].path.startswith("http://localhost:")
 
 
 def test_clocks_that_differ(

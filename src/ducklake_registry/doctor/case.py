@@ -60,17 +60,18 @@ class Case:
         deployment = f"deployment/{names.DEPLOYMENT}"
         return self.kubectl(context, "rollout restart", deployment, "--namespace", self.namespace)
 
-    def free(self, context: str, registry: str) -> str:
+    def free_some(self, context: str, registry: str) -> str:
         """Return the command that frees the room of an IMAGE: deleting it takes its names away, and no bytes.
 
         Those go when they are collected, while nobody pushes. The registry is made to forget which blobs it has,
         or it would not take them when they come again.
         """
+        listing = self.dlr("list-registry-images", sort="size", registry=registry)
         pod = f"deployment/{names.DEPLOYMENT}"
         program = f"-- registry garbage-collect {names.CONFIG_FILE}"
         collect = self.kubectl(context, "exec", pod, "--namespace", self.namespace, program)
         gone = f"{self.dlr('delete-image', with_platforms=True)} {registry}/IMAGE"
-        return f"{gone} && {collect} && {self.restart(context)}"
+        return f"{gone} && {collect} && {self.restart(context)}  # IMAGE: {listing}"
 
     def deploy_kind(self, name: str, host_port: int) -> str:
         """Return the command that makes or repairs the laptop's cluster."""
@@ -88,5 +89,6 @@ class Case:
             "node_port": spec.node_port if spec.node_port != usual.node_port else None,
             "memory": spec.memory if spec.memory != usual.memory else None,
             "cpu": spec.cpu if spec.cpu != usual.cpu else None,
+            "storage_size": spec.storage_size,
         }
         return self.dlr("deploy-registry", **chosen)

@@ -90,7 +90,7 @@ def http(patient: Patient) -> Look:
         answer = patient.answer
     except RegistryUnreachable as error:
         means = "something takes the connection, but no registry answers over it"
-        return sound("", Finding(error.message, means, patient.case.dlr("logs")))
+        return sound("", Finding(error.message, means, _log(patient)))
     if answer.status not in {HTTPStatus.OK, HTTPStatus.UNAUTHORIZED} or _is_page(answer):
         return sound("", _no_registry(patient, answer))
     skew = None
@@ -115,9 +115,15 @@ def _no_registry(patient: Patient, answer: Answer) -> Finding:
         means = "it speaks HTTPS, but is asked in plain HTTP"
         return Finding(seen, means, f"name it with its scheme: --registry https://{patient.endpoint.name}")
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Finding(seen, "the registry, or a proxy before it, fails", patient.case.dlr("logs"))
+        return Finding(seen, "the registry, or a proxy before it, fails", _log(patient))
     means = "that is no registry: another program, or a proxy that knows no registry"
     return Finding(seen, means, f"curl -i {patient.endpoint.url}/v2/")
+
+
+def _log(patient: Patient) -> str:
+    """Return how to see more of a registry: its log, where that is the cluster's to give."""
+    asking = f"curl -i {patient.endpoint.url}/v2/  # and ask who runs it for its log"
+    return patient.case.dlr("logs") if patient.belongs else asking
 
 
 def authentication(patient: Patient) -> Look:

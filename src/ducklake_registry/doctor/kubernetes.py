@@ -125,9 +125,7 @@ def _full(patient: Patient) -> Finding | None:
         if under and under.free < NEARLY_FULL:
             seen = f"the volume has {under.free // _MIB:,} of {under.size // _MIB:,} MiB free"
             means = "pushes fail: the registry has nowhere to put what comes"
-            listing = patient.case.dlr("list-registry-images", sort="size", registry=patient.registry)
-            free = patient.case.free(patient.context, patient.registry)
-            return Finding(seen, means, f"{free}  # IMAGE: {listing}")
+            return Finding(seen, means, patient.case.free_some(patient.context, patient.registry))
     return None
 
 

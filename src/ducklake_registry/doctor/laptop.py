@@ -98,13 +98,14 @@ def _troubles(patient: Patient, node: Object) -> Iterator[Finding]:
     for pressure in (found.trouble or "").split(", "):
         if pressure:
             means = _PRESSURES.get(pressure, "it says so itself")
-            yield Finding(f"node {found.name} reports {pressure}", means, _more_room(patient, found.name))
+            yield Finding(f"node {found.name} reports {pressure}", means, more_room(patient, found.name))
     if node["spec"].get("unschedulable"):
         repair = patient.case.kubectl(patient.context, "uncordon", found.name)
         yield Finding(f"node {found.name} is cordoned", "no new pod is placed there", repair, Severity.WARNING)
 
 
-def _more_room(patient: Patient, node: str) -> str:
+def more_room(patient: Patient, node: str) -> str:
+    """Return how a node's disk gets room."""
     if patient.kind_name:
         return "docker system prune --all  # removes what no container uses; the nodes' disk is the engine's"
     return patient.case.kubectl(patient.context, "describe node", node)

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from ducklake_registry.cluster.diagnosis import hint_for, pod_trouble
 from ducklake_registry.cluster.workload import container, progress
+from ducklake_registry.doctor import laptop
 from ducklake_registry.doctor.deploying import deploy_again, usual_image
 from ducklake_registry.doctor.finding import Finding, Look, Remedy, Severity, sound
 from ducklake_registry.doctor.kubernetes import ELSEWHERE
 from ducklake_registry.doctor.releases import number, outdated
 from ducklake_registry.errors import ClusterError, EngineError
 from ducklake_registry.manifests import parse_quantity
+from ducklake_registry.reports.objects import Claim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,13 +133,20 @@ def _crash(patient: Patient, pod: Object, what: str) -> Finding:
     why = last_words(patient.log) or _start_error(pod)
     seen = f"{what}: {why}" if why else f"{what}, and its log is empty"
     if "no space left" in why:
-        repair = patient.case.dlr("registry-status")
-        return Finding(seen, "the volume is full: the registry cannot write", f"{repair}  # shows its volume")
+        return Finding(seen, "the volume is full: the registry cannot write", _more_room(patient))
     if "permission denied" in why:
         means = "the volume's files are not the registry's to read or write (it runs as user 1000)"
         return deploy_again(patient, seen, means)
     means = "the registry's program ends as soon as it has started, and Kubernetes waits ever longer between tries"
     return deploy_again(patient, seen, means)
+
+
+def _more_room(patient: Patient) -> str:
+    """Return how a registry gets room that does not run, and so cannot give up images."""
+    if patient.kind_name:
+        return laptop.more_room(patient, "")  # its volume is a folder of the node
+    size = Claim.of(patient.claim).size if patient.claim else 0
+    return patient.case.deploy_registry(replace(patient.spec, storage_size=f"{max(2 * size // _MIB, 1024)}Mi"))
 
 
 def _start_error(pod: Object) -> str:
@@ -164,7 +173,8 @@ def _warnings(patient: Patient) -> Iterator[Finding]:
     if any("no space left on device" in line for line in patient.log):
         means = "a push has failed; df may show space again by now, or the volume has a quota of its own"
         seen = 'its log says "no space left on device"'
-        yield Finding(seen, means, f"{patient.case.dlr('registry-status')}  # shows its volume", Severity.WARNING)
+        repair = patient.case.free_some(patient.context, patient.registry)
+        yield Finding(seen, means, repair, Severity.WARNING)
     with suppress(ClusterError):
         if fault := outdated(patient.release, patient.spec.image or ""):
             usual = patient.case.deploy_registry(replace(patient.spec, image=usual_image()))

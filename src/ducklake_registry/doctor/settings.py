@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import urllib.error
 import urllib.request
 from contextlib import suppress
 from http import HTTPStatus
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -32,11 +33,11 @@ def _proxied(patient: Patient) -> Finding | None:
     dlr itself asks the registry directly, and Go's programs never send localhost through a proxy; curl, pip and
     Python's do. So it is asked as they would ask.
     """
-    url, host = patient.endpoint.url, patient.endpoint.host
-    proxy = urllib.request.getproxies().get(patient.endpoint.scheme)
+    scheme, host, proxies = patient.endpoint.scheme, patient.endpoint.host, urllib.request.getproxies()
+    proxy = proxies.get(scheme) or proxies.get("all")  # which curl and requests know, and urllib does not
     if not patient.is_local or not proxy or urllib.request.proxy_bypass(host):
         return None
-    said = _asked_like_curl(f"{url}/v2/")
+    said = _asked_like_curl(f"{patient.endpoint.url}/v2/", scheme, proxy)
     if said is None:
         return None
     where = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
@@ -46,10 +47,13 @@ def _proxied(patient: Patient) -> Finding | None:
     return Finding(seen + said, means, repair, independent=True)
 
 
-def _asked_like_curl(url: str) -> str | None:
-    """Ask through whatever proxy the environment names; return what came instead of a registry's answer."""
+def _asked_like_curl(url: str, scheme: str, proxy: str) -> str | None:
+    """Ask through a proxy; return what came instead of a registry's answer."""
+    if proxy.startswith("socks"):
+        return None  # curl can, and perhaps it leads here; nobody can ask here without its library
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({scheme: proxy}))
     try:
-        with urllib.request.urlopen(url, timeout=_SECONDS) as answer:  # noqa: S310 - the registry's own URL
+        with opener.open(url, timeout=_SECONDS) as answer:
             status, headers = answer.status, answer.headers
     except urllib.error.HTTPError as error:
         status, headers = error.code, error.headers
@@ -91,17 +95,22 @@ def _insecure(patient: Patient) -> Finding | None:
 def allowed(info: dict[str, Any], name: str) -> bool:
     """Tell whether an engine speaks plain HTTP to a registry, by what `docker info` has in RegistryConfig.
 
-    Source: the Engine API, SystemInfo: IndexConfigs by name, and InsecureRegistryCIDRs, which include loopback.
+    Source: the Engine API, SystemInfo: IndexConfigs by name, and InsecureRegistryCIDRs, which include loopback and
+    are compared with the addresses of a name (moby, registry/config.go, isCIDRMatch).
     """
     config = info.get("RegistryConfig") or {}
     index = (config.get("IndexConfigs") or {}).get(name)
     if index is not None:
         return not index.get("Secure", True)
-    host = urlsplit(f"//{name}").hostname or name
-    if host == "localhost":
-        host = "127.0.0.1"
+    networks = [ip_network(each) for each in config.get("InsecureRegistryCIDRs") or ()]
+    addresses = _addresses(urlsplit(f"//{name}").hostname or name)
+    return any(address in network for network in networks for address in addresses)
+
+
+def _addresses(host: str) -> set[IPv4Address | IPv6Address]:
+    """Return the addresses of a host, none for a name that nobody knows."""
     try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    return any(address in ip_network(each) for each in config.get("InsecureRegistryCIDRs") or ())
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return set()
+    return {ip_address(str(address[0]).partition("%")[0]) for *_, address in found}
