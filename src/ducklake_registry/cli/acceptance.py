@@ -10,6 +10,7 @@ import typer
 from ducklake_registry.cli import acceptance_options as own
 from ducklake_registry.cli import options
 from ducklake_registry.cli.connection import Connection, connected
+from ducklake_registry.cli.folders import state_folder
 from ducklake_registry.display.output import OutputFormat
 from ducklake_registry.errors import UsageError
 
@@ -78,7 +79,7 @@ def test_registry(
             Deadline(connection.timeout),
             limits,
             disruptive=disruptive,
-            notes=options.state_folder() / "acceptance",
+            notes=state_folder() / "acceptance",
         ) as test:
             title = f"Test {connection.registry}"
             found = terminal.follow(title, lambda said: accept(checks, test, around, before, said), tally)

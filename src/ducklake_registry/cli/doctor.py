@@ -9,6 +9,7 @@ import typer
 
 from ducklake_registry.cli import options
 from ducklake_registry.cli.connection import ClusterConnection, connected, typed
+from ducklake_registry.cli.folders import state_folder
 from ducklake_registry.cli.group import usual_registry
 from ducklake_registry.display.output import OutputFormat
 from ducklake_registry.errors import DlrError, UsageError
@@ -100,7 +101,7 @@ def _case(
         typed(ctx, "kubeconfig"),
         thorough,
         usual_registry(ctx.obj),
-        options.state_folder() / "acceptance",
+        state_folder() / "acceptance",
     )
 
 

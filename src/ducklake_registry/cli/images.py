@@ -8,6 +8,7 @@ import typer
 
 from ducklake_registry.cli import image_options, options
 from ducklake_registry.cli.connection import Connection, connected
+from ducklake_registry.cli.folders import cache_folder
 from ducklake_registry.cli.image_options import Recipe
 from ducklake_registry.display.output import ListFormat, OutputFormat
 from ducklake_registry.oci import Platform
@@ -173,7 +174,7 @@ def list_registry_images(
     from ducklake_registry.reports.wishes import Wish
 
     wish = Wish(pattern, tags=tags, details=details is not False, sort=sort, limit=limit)
-    cache = None if no_cache else options.cache_folder(cache_dir)
+    cache = None if no_cache else cache_folder(cache_dir)
     reading = Reading(connection, wish, cache, fixed_tags, quiet)
     if reading.write(output, whole=bool(details)):
         raise typer.Exit(1)

@@ -285,17 +285,3 @@ Images = Annotated[
 ImageFiles = Annotated[
     Path, typer.Argument(metavar="DIR|FILE.tar", help="A folder, or a file with .tar at its end.")
 ]
-
-
-def cache_folder(chosen: Path | None) -> Path:
-    """Return the folder that was chosen, or else the one that the system has for such things."""
-    from platformdirs import user_cache_path
-
-    return chosen or user_cache_path("dlr")
-
-
-def state_folder() -> Path:
-    """Return the folder that the system has for what a program has to know the next time."""
-    from platformdirs import user_state_path
-
-    return user_state_path("dlr")

@@ -148,7 +148,7 @@ def _settled_size(cluster: Cluster, spec: RegistrySpec, claim: Object | None) ->
         _check_class(cluster, spec.storage_class)
         return spec.storage_size
     name, size = claim["spec"].get("storageClassName"), claim["spec"]["resources"]["requests"]["storage"]
-    give_up = Commands.of(cluster, namespace).dlr("clean-registry", delete_data=True)
+    give_up = Commands.of(cluster, claim["metadata"]["namespace"]).dlr("clean-registry", delete_data=True)
     if spec.storage_class is not None and spec.storage_class != name:
         raise ClusterError(
             f"the claim {CLAIM_NAME} is of the storage class {name}, and a claim keeps its class",
