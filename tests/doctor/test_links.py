@@ -137,7 +137,7 @@ class TestPods:
         log = ['level=error msg="unknown error" err.detail="write: no space left on device"']
         found = only(pods.pod(patient(deployment=whole, pods=[running], log=log, release="")))
         assert "no space left on device" in found.seen
-        assert found.repair.startswith("dlr delete-image localhost:5000/IMAGE && kubectl ")
+        assert found.repair.startswith("dlr delete-image --with-platforms localhost:5000/IMAGE && kubectl ")
         assert "dlr list-registry-images --sort size" in found.repair
 
     def test_no_space_left_to_start(self) -> None:
