@@ -136,3 +136,20 @@ def test_it_is_done_without_where_nothing_can_be_written(newest: RunningRegistry
     from pathlib import Path
 
     assert made(newest.host, Path("/proc/nowhere"), nowhere, "images/image").accepted
+
+
+def test_a_tag_that_was_written_after_its_manifest_was_removed_goes_too(
+    newest: RunningRegistry, notes: Path
+) -> None:
+    """distribution writes the manifest and then its tag; the test does by hand what comes too late there."""
+    before = set(links(newest))
+    with working(newest.host, notes) as context:
+        with context.cleanup:
+            manifest = context.push_new(IMAGES, "late", "late")
+            [late] = [newest.storage / each for each in links(newest) if "/late/current/" in each]
+            written = late.read_text()
+            context.client.delete_manifest(IMAGES, manifest.digest)
+            late.parent.mkdir(parents=True, exist_ok=True)
+            late.write_text(written)
+        assert context.cleanup.left_behind == []
+    assert set(links(newest)) == before

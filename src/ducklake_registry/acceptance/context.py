@@ -133,7 +133,7 @@ class Context:
 
     def put(self, repository: str, manifest: Manifest | Index, tag: str | None = None) -> None:
         """Put a manifest into a repository of the test until the end of the run."""
-        self.will_have(Trace(Kind.MANIFEST, repository, manifest.digest))
+        self.will_have(Trace(Kind.MANIFEST, repository, manifest.digest, tag))
         self.client.put_manifest(repository, tag, manifest)
 
     def will_have(self, trace: Trace) -> None:

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import IO, TYPE_CHECKING
 
-from ducklake_registry.errors import DlrError, NotFound
+from ducklake_registry.errors import DlrError, NotFound, Unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,11 +38,12 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Something that a run puts into a registry, and how it is removed again."""
+    """Something that a run puts into a registry, and how it is removed again; of a manifest also its `tag`."""
 
     kind: Kind
     repository: str
     reference: str
+    tag: str | None = None
 
     def __str__(self) -> str:
         return f"{self.repository}{':' if self.kind is Kind.TAG else '@'}{self.reference}"
@@ -53,10 +54,23 @@ class Trace:
             case Kind.BLOB:
                 client.delete_blob(self.repository, self.reference)
             case Kind.MANIFEST:
-                client.delete_manifest(self.repository, self.reference)
+                self._remove_manifest(client)
             case Kind.TAG:
                 digest = client.head_manifest(self.repository, self.reference).digest
                 client.delete_manifest(self.repository, digest)
+
+    def _remove_manifest(self, client: RegistryClient) -> None:
+        """Remove it with its tags, also one that was written after the manifest was removed and leads nowhere.
+
+        distribution writes the manifest first and then its tag, also when nobody waits for that any more.
+        """
+        try:
+            client.delete_manifest(self.repository, self.reference)
+        except NotFound:
+            if self.tag:
+                with contextlib.suppress(NotFound, Unsupported):
+                    client.delete_tag(self.repository, self.tag)
+            raise
 
 
 class Journal:
