@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import typer
+import yaml
 
 from ducklake_registry.cli.main import app
 from ducklake_registry.cluster.kubeconfig import Kubeconfig
@@ -206,6 +207,35 @@ class TestDeployingAgain:
         assert found.repair == "dlr deploy-registry"
         assert found.remedy is (None if lost else Remedy.DEPLOY_REGISTRY)
         assert (f"would replace what was chosen: {lost}" if lost else "") in found.means
+
+    @pytest.mark.parametrize(
+        ("section", "key", "value"),
+        [
+            ("redis", "password", "hunter2"),
+            ("storage", "s3", {"secretkey": "hunter2"}),
+            ("log", "hooks", [{"options": {"smtp": "hunter2"}}]),
+        ],
+    )
+    def test_no_secret_is_told(self, section: str, key: str, value: Any) -> None:
+        config = yaml.safe_load(TEXT)
+        config.setdefault(section, {})[key] = value
+        made = patient(
+            deployment=deployed(),
+            services={},
+            pods=[],
+            config_map={"data": {"config.yml": yaml.safe_dump(config)}},
+        )
+        told = only(services.service(made)).means
+        assert f"{section}.{key}" in told
+        assert "is set (dlr's: missing)" in told
+        assert "hunter2" not in told
+
+    def test_what_is_no_yaml_is_told_without_its_lines(self) -> None:
+        broken = {"data": {"config.yml": "redis:\n  password: hunter2\n  a: [\n"}}
+        made = patient(deployment=deployed(), services={}, pods=[], config_map=broken)
+        told = only(services.service(made)).means
+        assert "no YAML: expected the node content, but found '<stream end>' in line 4" in told
+        assert "hunter2" not in told
 
     def test_is_not_made_where_that_cannot_be_seen(self) -> None:
         made = patient(deployment=deployed(), services={}, pods=[])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 READ_ONLY = "storage.maintenance.readonly.enabled"
 
 _SHOWN = 3
+# How distribution's configuration calls them: `http.secret`, `storage.s3.secretkey`, `redis.password`, `apikey`.
+_SECRET = re.compile(r"secret|password|token|key|credential", re.IGNORECASE)
 
 
 def deploy_again(patient: Patient, seen: str, means: str) -> Finding:
@@ -50,7 +53,7 @@ def settings_in(text: str) -> dict[str, Any]:
     try:
         found = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ValueError(f"no YAML: {' '.join(str(error).split())}") from error
+        raise ValueError(f"no YAML{_where(error)}") from error
     if not isinstance(found, dict):
         raise ValueError("no mapping of settings")  # noqa: TRY004 - YAML as it is, but no configuration
     return _flat(found)
@@ -97,5 +100,16 @@ def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
     }
 
 
+def _where(error: yaml.YAMLError) -> str:
+    """Return what is wrong and in which line, without the line itself: it may have a secret in it."""
+    mark = getattr(error, "problem_mark", None)
+    return f": {getattr(error, 'problem', None) or 'not to be read'} in line {mark.line + 1}" if mark else ""
+
+
 def _said(settings: dict[str, Any], key: str) -> str:
-    return str(settings[key]).lower() if key in settings else "missing"
+    """Return a setting's value; of one that may be a secret, or have one in it, only that it is set."""
+    if key not in settings:
+        return "missing"
+    value = settings[key]
+    has_parts = isinstance(value, list) and any(isinstance(each, dict) for each in value)
+    return "set" if has_parts or _SECRET.search(key.rpartition(".")[2]) else str(value).lower()
