@@ -45,13 +45,14 @@ def looked(environment: Environment, *words: str, **variables: str) -> Checkup:
     return found
 
 
-def until(environment: Environment, link: str, *said: str) -> Checkup:
-    """Look until a link's faults show: the cluster notices some things only after a while."""
+def until(environment: Environment, link: str, *said: str, broken_at: str | None = None) -> Checkup:
+    """Look until a link's faults show, and are blamed: the cluster notices some things only after a while."""
     end = time.monotonic() + SECONDS
     while True:
         found = looked(environment)
         seen = [each["seen"] for each in found.content["findings"] if each["link"] == link]
-        if all(any(words in each for each in seen) for words in said):
+        blamed = broken_at in (None, found.content["broken_at"])
+        if blamed and all(any(words in each for each in seen) for words in said):
             return found
         assert time.monotonic() < end, json.dumps(found.content, indent=1)
         time.sleep(1)

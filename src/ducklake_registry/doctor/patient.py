@@ -192,7 +192,9 @@ class Patient(Known):
             return [node for node, good in zip(nodes, pool.map(self._answers, nodes), strict=True) if not good]
 
     def _answers(self, node: str) -> bool:
-        asking = ["curl", "--silent", "--output", "/dev/null", "--max-time", f"{SECONDS:g}"]
+        # A node's proxy follows a pod that was replaced only a moment later.
+        again = ["--retry", "2", "--retry-delay", "1", "--retry-connrefused"]
+        asking = ["curl", "--silent", "--output", "/dev/null", "--max-time", f"{SECONDS:g}", *again]
         try:
             self.engine.run_in(node, [*asking, f"http://{node}:{NODE_PORT}/"])
         except EngineError:
