@@ -192,5 +192,17 @@ def test_the_help_loads_nothing_heavy(words: list[str]) -> None:
     assert not loaded & set(_HEAVY)
 
 
+def test_a_command_on_a_registry_loads_no_command_line_but_its_own() -> None:
+    script = (
+        "import sys\nfrom ducklake_registry.cli.main import main\n"
+        "sys.argv = ['dlr', 'inspect', 'localhost:1/app']\n"
+        "try:\n    main()\nexcept SystemExit:\n    print(*sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
+    assert "httpx" in loaded
+    assert "click" not in loaded, "which httpx's command line brings"
+
+
 def test_the_help_is_the_same_wherever_it_is_piped(dlr: Dlr) -> None:
     assert "\x1b" not in dlr("--help", FORCE_COLOR="1", TERM="xterm-256color").stdout
