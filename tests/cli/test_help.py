@@ -184,7 +184,8 @@ def test_the_help_loads_nothing_heavy(words: list[str]) -> None:
     script = (
         "import sys\nfrom ducklake_registry.cli.main import main\n"
         f"sys.argv = ['dlr', *{words!r}]\n"
-        "try:\n    main()\nexcept SystemExit:\n    print(*sys.modules, file=sys.stderr)\n"
+        "try:\n    main()\nexcept SystemExit:\n"
+        "    print(*(name for name, module in sys.modules.items() if module), file=sys.stderr)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in done.stderr.split()}
