@@ -10,7 +10,7 @@ import typer
 from ducklake_registry.cli import acceptance_options as own
 from ducklake_registry.cli import options
 from ducklake_registry.cli.connection import Connection, connected
-from ducklake_registry.cli.folders import state_folder
+from ducklake_registry.cli.folders import notes_folder
 from ducklake_registry.display.output import OutputFormat
 from ducklake_registry.errors import UsageError
 
@@ -74,13 +74,8 @@ def test_registry(
         timeout=min(connection.timeout, ANSWER_SECONDS), observe=lambda each: terminal.detail(heard(each))
     )
     with _results_in(junit, report) as write:
-        with working_with(
-            client,
-            Deadline(connection.timeout),
-            limits,
-            disruptive=disruptive,
-            notes=state_folder() / "acceptance",
-        ) as test:
+        deadline, notes = Deadline(connection.timeout), notes_folder()
+        with working_with(client, deadline, limits, disruptive=disruptive, notes=notes) as test:
             title = f"Test {connection.registry}"
             found = terminal.follow(title, lambda said: accept(checks, test, around, before, said), tally)
         emit(found, output, acceptance_picture)

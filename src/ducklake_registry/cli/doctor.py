@@ -9,7 +9,7 @@ import typer
 
 from ducklake_registry.cli import options
 from ducklake_registry.cli.connection import ClusterConnection, connected, typed
-from ducklake_registry.cli.folders import state_folder
+from ducklake_registry.cli.folders import notes_folder
 from ducklake_registry.cli.group import usual_registry
 from ducklake_registry.display.output import OutputFormat
 from ducklake_registry.errors import DlrError, UsageError
@@ -101,7 +101,7 @@ def _case(
         typed(ctx, "kubeconfig"),
         thorough,
         usual_registry(ctx.obj),
-        state_folder() / "acceptance",
+        notes_folder(),
     )
 
 

@@ -15,8 +15,8 @@ def cache_folder(chosen: Path | None) -> Path:
     return chosen or user_cache_path("dlr")
 
 
-def state_folder() -> Path:
-    """Return the folder that the system has for what a program has to know the next time."""
+def notes_folder() -> Path:
+    """Return the folder where the tests of registries note what they put there, until it is gone."""
     from platformdirs import user_state_path
 
-    return user_state_path("dlr")
+    return user_state_path("dlr") / "acceptance"
