@@ -12,7 +12,6 @@ from ducklake_registry.doctor.deploying import (
     deploy_again,
     differences,
     settings_in,
-    spoken,
 )
 from ducklake_registry.doctor.finding import Finding, Look, Remedy, Severity, not_applicable, sound
 from ducklake_registry.doctor.kubernetes import ELSEWHERE
@@ -66,7 +65,7 @@ def _settings(patient: Patient, found: dict[str, Any]) -> Iterator[Finding]:
         means = "pushes and deletions are refused until it is ended"
         yield deploy_again(patient, f"maintenance mode was left on: {READ_ONLY} is true", means)
     if changed := differences(found):
-        seen = f"its config.yml differs from dlr's: {spoken(found, changed)}"
+        seen = f"its config.yml differs from dlr's: {changed}"
         means = "somebody has chosen so, or dlr has changed; deploying again makes it dlr's"
         yield Finding(seen, means, patient.case.deploy_registry(patient.spec), Severity.WARNING)
 

@@ -64,15 +64,10 @@ def usual_settings() -> dict[str, Any]:
     return settings_in(find(registry_objects(), "ConfigMap", names.CONFIG)["data"]["config.yml"])
 
 
-def differences(found: dict[str, Any]) -> list[str]:
-    """Return the settings that somebody has chosen otherwise than dlr; the mode of maintenance is no choice."""
+def differences(found: dict[str, Any]) -> str:
+    """Return in words what somebody has chosen otherwise than dlr, "" for nothing; maintenance is no choice."""
     usual = usual_settings()
-    return sorted(key for key in {*found, *usual} - {READ_ONLY} if found.get(key) != usual.get(key))
-
-
-def spoken(found: dict[str, Any], changed: list[str]) -> str:
-    """Return in words how settings differ from dlr's."""
-    usual = usual_settings()
+    changed = sorted(key for key in {*found, *usual} - {READ_ONLY} if found.get(key) != usual.get(key))
     shown = [f"{key} is {_said(found, key)} (dlr's: {_said(usual, key)})" for key in changed[:_SHOWN]]
     more = f", and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
     return f"{'; '.join(shown)}{more}"
@@ -87,7 +82,7 @@ def _lost(patient: Patient) -> str:
         return "its configuration cannot be seen"
     except ValueError as error:
         return f"its config.yml, which is {error}"
-    return spoken(found, changed) if found and (changed := differences(found)) else ""
+    return differences(found) if found else ""
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
