@@ -111,26 +111,17 @@ class TestCleanup:
         context.cleanup.left_behind.append("a blob: failed with status 500 (tried 8 times)")
         assert context.remover == once
 
-    def test_a_further_ctrl_c_does_not_stop_it(self) -> None:
+    @pytest.mark.parametrize(
+        "signals",
+        [
+            pytest.param([KeyboardInterrupt()], id="a further Ctrl-C"),
+            # A cancelled job is told by SIGINT, and some seconds later by SIGTERM, which ends dlr by SystemExit.
+            pytest.param([KeyboardInterrupt(), SystemExit(143)], id="a cancelled job"),
+        ],
+    )
+    def test_nothing_that_is_said_once_stops_it(self, signals: list[BaseException]) -> None:
         removed: list[str] = []
-        turns = iter([KeyboardInterrupt()])
-
-        def interrupted() -> None:
-            for error in turns:
-                raise error
-            removed.append("two")
-
-        cleanup = Cleanup()
-        cleanup.add("one", lambda: removed.append("one"))
-        cleanup.add("two", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            cleanup.unwind()
-        assert removed == ["two", "one"]
-
-    def test_nor_does_the_end_of_a_cancelled_job(self) -> None:
-        """It is told by SIGINT, and some seconds later by SIGTERM, which ends dlr by SystemExit."""
-        removed: list[str] = []
-        turns = iter([KeyboardInterrupt(), SystemExit(143)])
+        turns = iter(signals)
 
         def interrupted() -> None:
             for error in turns:
