@@ -1,7 +1,8 @@
-"""Which tests have to follow each other, and which may run side by side."""
+"""Which tests have to follow each other, which may run side by side, and what they find from the shell."""
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,11 @@ THE_SESSIONS_CLUSTER = ("tests/e2e/",)
 THE_ENGINE = ("tests/engine/", "tests/packaging/test_image", "tests/ci/test_action")
 GROUPS = (CLUSTERS_OF_THEIR_OWN, THE_SESSIONS_CLUSTER, THE_ENGINE)
 """Beginnings of paths whose tests follow each other; the first group that has a test counts."""
+
+
+# A shell's background job ignores Ctrl-C, and so does all that it starts: what the tests interrupt would go on.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def group(nodeid: str) -> str:

@@ -20,7 +20,7 @@ import yaml
 from ducklake_registry.manifests import find, registry_objects
 from tests.e2e.conftest import Environment, eventually, free_port, run
 from tests.e2e.examining import SECONDS, Checkup, fixed, healthy, looked, typed, until
-from tests.e2e.faults import in_registry, restart
+from tests.e2e.faults import in_registry, restart, wait_for_answers
 from tests.registry import programs
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 @pytest.fixture(scope="module", autouse=True)
 def sound_afterwards(environment: Environment) -> Iterator[None]:
     """Whatever these tests have come to, those of other modules find the environment as it was."""
+    wait_for_answers(environment)  # the nodes' proxies may still follow what the module before has put back
     yield
     done = environment.run_dlr("deploy-kind")
     assert done.returncode == 0, done.stderr
