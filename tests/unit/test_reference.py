@@ -4,7 +4,8 @@ import json
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from docker_image import reference as peer
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from ducklake_registry.errors import UsageError
@@ -41,6 +42,43 @@ def test_any_text_is_a_reference_or_a_usage_error(text: str) -> None:
     with suppress(UsageError):
         reference = Reference.parse(text)
         assert Reference.parse(str(reference)) == reference
+
+
+near_misses = st.builds(
+    lambda text, at, character: text[:at] + character + text[at:],
+    st.builds("{}/{}:{}".format, registries, repositories, tags)
+    | st.from_regex(r"[a-zA-Z.:/-]{1,12}", fullmatch=True),
+    st.integers(0, 12),
+    st.sampled_from(["", *"aA0._-:/@[]é "]),
+)
+
+
+@given(near_misses | st.builds("{}@{}".format, near_misses, digests))
+@example(f"a/b:c@sha256:{SHA}")
+@example("[::ffff:127.0.0.1]/app")
+def test_docker_reads_it_the_same_way(text: str) -> None:
+    """The peer is a port of the package `reference` that Docker, containerd and the registry read names with."""
+    try:
+        theirs = peer.Reference.parse_normalized_named(text)
+    except peer.InvalidReference:
+        with pytest.raises(UsageError):
+            Reference.parse(text, default_registry="docker.io")
+        return
+    registry, repository = theirs.split_hostname()
+    assume(not _has_no_port(registry))
+    ours = Reference.parse(text, default_registry="docker.io")
+    assert (ours.registry, ours.repository, ours.tag, ours.digest) == (
+        registry.lower(),
+        repository,
+        theirs["tag"],
+        theirs["digest"],
+    )
+
+
+def _has_no_port(registry: str) -> bool:
+    """To Docker's grammar any number is a port; that there is none of that number it finds when it connects."""
+    port = registry.rpartition(":")[2]
+    return port.isdigit() and not 0 < int(port) <= 65535
 
 
 @pytest.mark.parametrize(
