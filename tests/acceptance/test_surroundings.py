@@ -20,8 +20,8 @@ from ducklake_registry.reference import Digest
 from ducklake_registry.registry import Credentials, RegistryClient, tls_context
 from ducklake_registry.step import silent
 from ducklake_registry.waiting import Deadline
+from tests.acceptance.broken import BROKEN, RUN, flipped
 from tests.acceptance.proxy import Reply, behind, instead, on, status
-from tests.acceptance.test_faults import BROKEN, RUN, flipped
 from tests.engine.conftest import _engine_answers
 from tests.registry import certificates, programs
 from tests.registry.programs import PASSWORD, USER

@@ -29,7 +29,7 @@ from ducklake_registry.errors import ClusterError, NotFound, RegistryUnreachable
 from ducklake_registry.reference import Digest
 from ducklake_registry.reports.volume import Disk
 from ducklake_registry.waiting import Deadline
-from tests.acceptance import test_faults, test_surroundings
+from tests.acceptance import broken, test_surroundings
 from tests.e2e import faults as broken_sites
 
 if TYPE_CHECKING:
@@ -176,8 +176,8 @@ class TestSelection:
 
     def test_every_check_has_been_made_to_fail(self) -> None:
         """A check that no fault has broken proves nothing: a new one needs a line in one of these tables."""
-        broken = test_faults.BROKEN_CHECKS | test_surroundings.BROKEN_CHECKS | broken_sites.BROKEN_CHECKS
-        assert broken == {each.path for each in CHECKS}
+        made_to_fail = broken.BROKEN_CHECKS | test_surroundings.BROKEN_CHECKS | broken_sites.BROKEN_CHECKS
+        assert made_to_fail == {each.path for each in CHECKS}
 
     def test_every_check_has_a_name_of_its_own(self) -> None:
         assert len({each.path for each in CHECKS}) == len(CHECKS)
