@@ -106,6 +106,23 @@ def test_what_was_broken_is_repaired(environment: Environment) -> None:
     )
 
 
+def test_limits_that_somebody_has_chosen_stay(environment: Environment) -> None:
+    """`deploy-kind` cannot be told any; the node port is the one that this machine's port leads to."""
+    chosen = ("--memory", "256Mi", "--cpu", "50m", "--node-port", "30501")
+    in_storage = ("--namespace", "storage", "--output")
+    try:
+        assert environment.run_dlr("deploy-registry", *chosen).returncode == 0
+        done = environment.run_dlr("deploy-kind")
+        assert done.returncode == 0, done.stderr
+        limits = "jsonpath={.spec.template.spec.containers[0].resources.limits}"
+        found = environment.kubectl("get", "deployment/docker-registry", *in_storage, limits)
+        assert json.loads(found) == {"memory": "256Mi", "cpu": "50m"}
+        port = "jsonpath={.spec.ports[0].nodePort}"
+        assert environment.kubectl("get", "service/docker-registry-nodeport", *in_storage, port) == "30500"
+    finally:
+        assert environment.run_dlr("deploy-registry").returncode == 0
+
+
 def test_set_context_makes_it_the_current_one(environment: Environment) -> None:
     done = environment.run_dlr("deploy-kind", "--set-context")
     try:

@@ -136,8 +136,8 @@ class DeployKind:
 
     @cached_property
     def deploy_registry(self) -> DeployRegistry:
-        """The registry's own steps, the same as on any cluster."""
-        return DeployRegistry(self.cluster, self.registry, self.deadline)
+        """The registry's own steps, the same as on any cluster; nobody can tell this command other limits."""
+        return DeployRegistry(self.cluster, self.registry, self.deadline, keep_limits=True)
 
     @cached_property
     def images(self) -> ImagesInNodes:

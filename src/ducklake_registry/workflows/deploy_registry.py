@@ -37,11 +37,15 @@ DEFAULT_NAMESPACE = names.NAMESPACE
 
 @dataclass(frozen=True, slots=True)
 class DeployRegistry:
-    """The registry on a cluster as `spec` wants it, all waiting done by `deadline`."""
+    """The registry on a cluster as `spec` wants it, all waiting done by `deadline`.
+
+    With `keep_limits`, a limit of memory or processor time that `spec` is silent about stays what it is there.
+    """
 
     cluster: Cluster
     spec: RegistrySpec
     deadline: Deadline
+    keep_limits: bool = False
 
     @property
     def namespace(self) -> str:
@@ -61,10 +65,17 @@ class DeployRegistry:
         Raises ClusterError for a claim that cannot become what is asked for.
         """
         claim = self.cluster.get(CLAIM, CLAIM_NAME, self.namespace)
-        spec = replace(self.spec, storage_size=_settled_size(self.cluster, self.spec, claim))
+        spec = replace(self._kept(), storage_size=_settled_size(self.cluster, self.spec, claim))
         if claim:  # who chose its class once need not say so again: to leave out what was applied is to remove it
             spec = replace(spec, storage_class=claim["spec"].get("storageClassName"))
         return patched(registry_objects(), spec)
+
+    def _kept(self) -> RegistrySpec:
+        """Return what is wanted, with the limits of the registry that is there if they are to stay."""
+        if not self.keep_limits:
+            return self.spec
+        there = chosen_spec(self.cluster.get(DEPLOYMENT, DEPLOYMENT_NAME, self.namespace), None)
+        return replace(self.spec, memory=self.spec.memory or there.memory, cpu=self.spec.cpu or there.cpu)
 
     def forgotten(self) -> str:
         """Say what the registry that is there would lose, since nobody says that it is to stay; "" for nothing."""
