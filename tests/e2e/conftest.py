@@ -180,6 +180,14 @@ def environment(make_environment: Callable[[], Environment]) -> Environment:
     return made
 
 
+@pytest.fixture
+def registry_afterwards(environment: Environment) -> Iterator[None]:
+    """Leave a working registry in the shared environment, whatever a test does to it."""
+    yield
+    done = environment.run_dlr("deploy-registry")
+    assert done.returncode == 0, done.stderr
+
+
 def write_strangers_kubeconfig(path: Path) -> None:
     """Write a kubeconfig as a user may have it: another cluster, which is the current one."""
     content = {

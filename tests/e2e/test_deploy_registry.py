@@ -1,4 +1,4 @@
-"""`dlr deploy-registry` and `dlr clean-registry` on a cluster, and every way in which the first can fail."""
+"""`dlr deploy-registry` and `dlr clean-registry` on a cluster."""
 
 from __future__ import annotations
 
@@ -7,45 +7,19 @@ import contextlib
 import json
 import os
 import pty
-import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 
 from ducklake_registry.manifests import data_folder
 from tests.e2e.conftest import Environment, run
+from tests.e2e.failing import CLUSTER, USAGE, fails
 from tests.e2e.faults import in_registry, wait_for_answers
 from tests.registry.programs import HTPASSWD, PASSWORD, USER
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
 pytestmark = pytest.mark.cluster
-
-USAGE, CLUSTER, ENGINE, TIMEOUT = 2, 3, 5, 6
-
-
-@pytest.fixture
-def registry_afterwards(environment: Environment) -> Iterator[None]:
-    """The environment is shared: a test that changes the registry leaves a working one."""
-    yield
-    done = environment.run_dlr("deploy-registry")
-    assert done.returncode == 0, done.stderr
-
-
-def fails(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
-    """Check that a command failed as it should: its code, one error, a hint, and no traceback."""
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    assert len(errors) == 1, done.stderr
-    assert any(line.startswith("hint: ") for line in done.stderr.splitlines()), done.stderr
-    for word in words:
-        assert word in done.stderr, done.stderr
 
 
 def outcomes(done: subprocess.CompletedProcess[str]) -> set[str]:
@@ -158,108 +132,6 @@ def test_an_enlarged_claim_stays_enlarged(environment: Environment) -> None:
 
 
 @pytest.mark.usefixtures("registry_afterwards")
-def test_an_image_that_cannot_be_pulled(environment: Environment) -> None:
-    done = environment.run_dlr("deploy-registry", "--registry-image", "localhost:1/no/such:image")
-    reason = ("docker-registry does not start", "ImagePull", "localhost:1/no/such:image")
-    fails(done, CLUSTER, *reason, "--registry-image")
-
-
-@pytest.mark.usefixtures("registry_afterwards")
-def test_a_registry_that_crashes(environment: Environment) -> None:
-    done = environment.run_dlr("deploy-registry", "--registry-image", "debian:bookworm-slim", "--timeout", "10s")
-    # The image is not in the nodes and cannot be pulled, or it can and has no such program: either way it says so.
-    fails(done, TIMEOUT, "last seen: 0 of 1 ready", "event: ")
-
-
-def test_a_claim_that_stays_pending(environment: Environment, tmp_path: Path) -> None:
-    klass = {
-        "apiVersion": "storage.k8s.io/v1",
-        "kind": "StorageClass",
-        "metadata": {"name": "nobody"},
-        "provisioner": "example.com/nobody",
-        "volumeBindingMode": "Immediate",
-    }
-    with applied(environment, klass, tmp_path):
-        words = ["--namespace", "pending", "--node-port", "30503", "--storage-class", "nobody", "--timeout", "8s"]
-        done = environment.run_dlr("deploy-registry", *words)
-        fails(done, TIMEOUT, "unbound immediate PersistentVolumeClaims", "hint: see why the claim waits")
-        gone = environment.run_dlr("clean-registry", "--namespace", "pending", "--yes", "--delete-data")
-        assert gone.returncode == 0, gone.stderr
-
-
-def test_no_storage_class(environment: Environment) -> None:
-    words = ["--namespace", "classless", "--node-port", "30504"]
-    fails(environment.run_dlr("deploy-registry", *words, "--storage-class", "gold"), CLUSTER, "'gold'", "standard")
-    mark = "storageclass.kubernetes.io/is-default-class"
-    environment.kubectl("annotate", "storageclass", "standard", "--overwrite", f"{mark}=false")
-    try:
-        fails(environment.run_dlr("deploy-registry", *words), CLUSTER, "no default storage class", "standard")
-    finally:
-        environment.kubectl("annotate", "storageclass", "standard", "--overwrite", f"{mark}=true")
-    assert "classless" not in environment.kubectl("get", "namespaces"), "nothing was left half done"
-
-
-def test_a_node_port_that_is_taken(environment: Environment) -> None:
-    done = environment.run_dlr("deploy-registry", "--namespace", "second")
-    fails(done, CLUSTER, "30500", "already allocated", "--node-port")
-    environment.run_dlr("clean-registry", "--namespace", "second", "--yes", "--delete-data")
-
-
-def test_forbidden_by_rbac(environment: Environment, tmp_path: Path) -> None:
-    environment.kubectl("create", "serviceaccount", "nobody")
-    try:
-        token = environment.kubectl("create", "token", "nobody").strip()
-        content = yaml.safe_load(environment.kubeconfig.read_text())
-        content["users"].append({"name": "nobody", "user": {"token": token}})
-        own = next(each for each in content["contexts"] if each["name"] == environment.context)
-        content["contexts"].append({"name": "nobody", "context": {**own["context"], "user": "nobody"}})
-        path = tmp_path / "kubeconfig"
-        path.write_text(yaml.safe_dump(content))
-        done = environment.run_dlr("deploy-registry", "--kubeconfig", str(path), "--context", "nobody")
-        fails(done, CLUSTER, "not allowed", "system:serviceaccount:default:nobody", "RBAC")
-        assert token not in done.stderr
-    finally:
-        environment.kubectl("delete", "serviceaccount", "nobody")
-
-
-def test_surroundings_that_are_not_there(environment: Environment, tmp_path: Path) -> None:
-    missing, malformed = str(tmp_path / "none"), tmp_path / "malformed"
-    malformed.write_text("{ this is: no kubeconfig")
-    deploy = environment.run_dlr
-    fails(deploy("deploy-registry", "--context", "nowhere"), USAGE, "'nowhere'", environment.context)
-    fails(deploy("deploy-registry", "--kubeconfig", missing), USAGE, "deploy-kind")
-    fails(deploy("deploy-registry", "--kubeconfig", str(malformed)), CLUSTER, "no kubeconfig")
-    fails(deploy("deploy-registry", "--kubeconfig", str(tmp_path)), CLUSTER, "cannot read")
-    fails(deploy("deploy-registry", "--context", "somebody-elses", "--timeout", "5s"), CLUSTER, "does not answer")
-    fails(deploy("deploy-kind", DOCKER_HOST="unix:///nowhere.sock"), ENGINE, "Docker Engine does not answer")
-
-
-def test_a_taken_port_names_who_holds_it(environment: Environment) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = str(server.getsockname()[1])
-        done = environment.run_dlr("deploy-kind", "--name", "never-made", "--host-port", port)
-    fails(done, ENGINE, f"port {port}", f"process {os.getpid()}", "--host-port")
-    other = environment.run_dlr("deploy-kind", "--name", "never-made", "--host-port", str(environment.host_port))
-    fails(other, ENGINE, f"the container {environment.name}-control-plane")
-    assert "never-made" not in run("kind", "get", "clusters")
-
-
-def test_a_node_whose_disk_is_full(environment: Environment) -> None:
-    """The node's content store is moved to a small disk of its own, which has room for next to nothing more."""
-    store, small = "/var/lib/containerd/io.containerd.content.v1.content", "/small"
-    shrink = f"""
-        mkdir -p {small} && mount -t tmpfs -o size=$(( $(du -sk {store} | cut -f1) + 1024 ))k tmpfs {small}
-        cp -a {store}/. {small}/ && mount --bind {small} {store}"""
-    on_node = ["docker", "exec", environment.nodes()[0], "bash", "-ec"]
-    run(*on_node, shrink)
-    try:
-        done = environment.run_dlr("deploy-kind", "--registry-image", "python:3.11-slim")
-        fails(done, CLUSTER, "no space left on device", "free space")
-    finally:
-        run(*on_node, f"umount {store} {small}")
-
-
-@pytest.mark.usefixtures("registry_afterwards")
 def test_images_stay_unless_they_are_to_go(environment: Environment) -> None:
     name = f"{environment.registry}/kept:v1"
     wait_for_answers(environment)
@@ -336,15 +208,3 @@ def at_a_terminal(environment: Environment, *words: str, answers: str) -> str:
     os.close(ours)
     assert process.wait(120) == 0, said.decode()
     return said.decode()
-
-
-@contextlib.contextmanager
-def applied(environment: Environment, content: Mapping[str, object], folder: Path) -> Iterator[None]:
-    """Have an object on the cluster while the body runs."""
-    path = folder / "object.yaml"
-    path.write_text(yaml.safe_dump(dict(content)))
-    environment.kubectl("apply", "-f", str(path))
-    try:
-        yield
-    finally:
-        environment.kubectl("delete", "-f", str(path))
