@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from ducklake_registry.manifests import data_folder
 from tests.e2e.conftest import Environment, run
 from tests.e2e.failing import CLUSTER, ENGINE, TIMEOUT, USAGE, fails
 
@@ -60,6 +61,36 @@ def test_no_storage_class(environment: Environment) -> None:
     finally:
         environment.kubectl("annotate", "storageclass", "standard", "--overwrite", f"{mark}=true")
     assert "classless" not in environment.kubectl("get", "namespaces"), "nothing was left half done"
+
+
+@pytest.mark.usefixtures("registry_afterwards")
+def test_a_cluster_without_any_storage_class(environment: Environment) -> None:
+    """`deploy-registry` says so, whether or not there is a claim; `deploy-kind` makes kind's own again."""
+    gone = environment.run_dlr("clean-registry", "--delete-data", "--yes")
+    assert gone.returncode == 0, gone.stderr
+    environment.kubectl("delete", "storageclasses", "--all")
+    no_class = ("no default storage class", "install a storage provisioner")
+    fails(environment.run_dlr("deploy-registry"), CLUSTER, *no_class)
+    environment.kubectl("apply", "-f", str(data_folder("manifests")))
+    fails(environment.run_dlr("deploy-registry"), CLUSTER, *no_class)
+    done = environment.run_dlr("deploy-kind")
+    assert done.returncode == 0, done.stderr
+    assert "made its storage class again" in done.stderr
+
+
+@pytest.mark.usefixtures("registry_afterwards")
+def test_a_claim_that_waits_for_a_class_can_be_given_one(environment: Environment) -> None:
+    mark = "storageclass.kubernetes.io/is-default-class"
+    gone = environment.run_dlr("clean-registry", "--delete-data", "--yes")
+    assert gone.returncode == 0, gone.stderr
+    environment.kubectl("annotate", "storageclass", "standard", "--overwrite", f"{mark}=false")
+    try:
+        environment.kubectl("apply", "-f", str(data_folder("manifests")))
+        fails(environment.run_dlr("deploy-registry"), CLUSTER, "no default storage class", "NAME: standard")
+        done = environment.run_dlr("deploy-registry", "--storage-class", "standard")
+        assert done.returncode == 0, done.stderr
+    finally:
+        environment.kubectl("annotate", "storageclass", "standard", "--overwrite", f"{mark}=true")
 
 
 def test_a_node_port_that_is_taken(environment: Environment) -> None:

@@ -64,10 +64,10 @@ class DeployRegistry:
 
         Raises ClusterError for a claim that cannot become what is asked for.
         """
-        claim = self.cluster.get(CLAIM, CLAIM_NAME, self.namespace)
-        spec = replace(self._kept(), storage_size=_settled_size(self.cluster, self.spec, claim))
-        if claim:  # who chose its class once need not say so again: to leave out what was applied is to remove it
-            spec = replace(spec, storage_class=claim["spec"].get("storageClassName"))
+        claim = self._claim()
+        storage_class = _settled_class(self.cluster, self.spec, claim)
+        size = _settled_size(self.cluster, self.spec, claim)
+        spec = replace(self._kept(), storage_size=size, storage_class=storage_class)
         return patched(registry_objects(), spec)
 
     def _kept(self) -> RegistrySpec:
@@ -92,12 +92,17 @@ class DeployRegistry:
 
     def apply(self, report: Report) -> str:
         """Apply every object; the outcome counts them."""
-        before, generation = self._configuration(), self._generation()
+        before, generation, claim = self._configuration(), self._generation(), self._claim()
         outcome = apply_all(self.cluster, self.objects(), self.deadline, report)
         # Its check sum rolls the pods; not if somebody has changed the ConfigMap alone, which is now as it was.
-        if before not in {None, self._configuration()} and generation == self._generation():
+        stale = before not in {None, self._configuration()} and generation == self._generation()
+        # The scheduler lets a pod that it has once refused for its claim wait for minutes.
+        if stale or (claim and _lacks_class(claim)):
             self.restart(report)
         return outcome
+
+    def _claim(self) -> Object | None:
+        return self.cluster.get(CLAIM, CLAIM_NAME, self.namespace)
 
     def _configuration(self) -> str | None:
         """Return the registry's configuration as it is on the cluster."""
@@ -153,18 +158,36 @@ def _differ(field: str, there: str | int | None, usual: str | int) -> bool:
     return there != usual
 
 
-def _settled_size(cluster: Cluster, spec: RegistrySpec, claim: Object | None) -> str | None:
-    """Return the size to ask for: a volume that was enlarged stays so, and none can shrink or change class."""
-    if claim is None:
-        _check_class(cluster, spec.storage_class)
-        return spec.storage_size
-    name, size = claim["spec"].get("storageClassName"), claim["spec"]["resources"]["requests"]["storage"]
-    give_up = Commands.of(cluster, claim["metadata"]["namespace"]).dlr("clean-registry", delete_data=True)
-    if spec.storage_class is not None and spec.storage_class != name:
+def _settled_class(cluster: Cluster, spec: RegistrySpec, claim: Object | None) -> str | None:
+    """Return the storage class to ask for: a claim keeps its own, and one that waits for any is given it."""
+    wanted = spec.storage_class
+    if claim is None or _lacks_class(claim):
+        usable = _usable_class(cluster, wanted)
+        return usable if claim else wanted
+    # Who chose it once need not say so again: to leave out what was applied is to remove it.
+    name: str | None = claim["spec"].get("storageClassName")
+    if wanted not in {None, name}:
         raise ClusterError(
             f"the claim {CLAIM_NAME} is of the storage class {name}, and a claim keeps its class",
-            hint=f"leave --storage-class out, or give up its images first: {give_up}",
+            hint=f"leave --storage-class out, or give up its images first: {_giving_up(cluster, claim)}",
         )
+    return name
+
+
+def _lacks_class(claim: Object) -> bool:
+    pending = claim.get("status", {}).get("phase") == "Pending"
+    return pending and claim["spec"].get("storageClassName") is None
+
+
+def _giving_up(cluster: Cluster, claim: Object) -> str:
+    return Commands.of(cluster, claim["metadata"]["namespace"]).dlr("clean-registry", delete_data=True)
+
+
+def _settled_size(cluster: Cluster, spec: RegistrySpec, claim: Object | None) -> str | None:
+    """Return the size to ask for: a volume that was enlarged stays so, and none can shrink."""
+    if claim is None:
+        return spec.storage_size
+    name, size = claim["spec"].get("storageClassName"), claim["spec"]["resources"]["requests"]["storage"]
     wanted = spec.storage_size or _default_size()
     if parse_quantity(wanted) == parse_quantity(size):
         return spec.storage_size
@@ -173,7 +196,7 @@ def _settled_size(cluster: Cluster, spec: RegistrySpec, claim: Object | None) ->
     if spec.storage_size:
         raise ClusterError(
             f"the claim {CLAIM_NAME} has {size}, and a volume cannot shrink to {wanted}",
-            hint=f"leave --storage-size out, or give up its images first: {give_up}",
+            hint=f"leave --storage-size out, or give up its images first: {_giving_up(cluster, claim)}",
         )
     return str(size)
 
@@ -193,14 +216,17 @@ def _expanded(cluster: Cluster, storage_class: str | None, size: str, wanted: st
     return wanted
 
 
-def _check_class(cluster: Cluster, wanted: str | None) -> None:
+def _usable_class(cluster: Cluster, wanted: str | None) -> str | None:
+    """Return the class that is wanted or else the default one; None where we may not see which there are."""
     try:
         classes = cluster.objects(STORAGE_CLASS)
     except AccessDenied:
-        return  # who may not see the classes finds out from the claim
+        return wanted  # who may not see the classes finds out from the claim
     names = [each["metadata"]["name"] for each in classes]
     choice = f"--storage-class NAME: {', '.join(names)}" if names else "install a storage provisioner first"
     if wanted is not None and wanted not in names:
         raise ClusterError(f"the cluster has no storage class {wanted!r}", hint=choice)
-    if wanted is None and not any(map(is_default_class, classes)):
+    usable = wanted or next((each["metadata"]["name"] for each in classes if is_default_class(each)), None)
+    if usable is None:
         raise ClusterError("the cluster has no default storage class for the registry's volume", hint=choice)
+    return str(usable)

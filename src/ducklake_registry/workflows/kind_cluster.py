@@ -53,7 +53,10 @@ class KindCluster:
         return f"Docker {engine}, kind {program}, port {self.spec.host_port} ours"
 
     def ensure(self, report: Report) -> str:
-        """Complete a cluster that is there if it was left half made; start it if it was stopped."""
+        """Complete a cluster that is there if it was left half made; start it if it was stopped.
+
+        A storage class, which kind makes but once, is made again if there is none at all.
+        """
         nodes = self.engine.nodes(self.spec.name)
         self._check_ours(nodes)
         if not self.engine.has_files(nodes[0].name, _MARK):
@@ -62,8 +65,11 @@ class KindCluster:
         for name in stopped:
             report(f"starting {name}")
             self.engine.start_container(name)
-        self._wait_for_api(nodes, self.deadline, report)
-        return f"started {len(stopped)} stopped nodes" if stopped else "unchanged"
+        done = [f"started {len(stopped)} stopped nodes"] if stopped else []
+        if not self._wait_for_api(nodes, self.deadline, report):
+            self._make_storage(nodes[0], report)
+            done.append("made its storage class again")
+        return ", ".join(done) or "unchanged"
 
     def create(self, report: Report) -> str:
         """Make the cluster. It is for the caller to `mark` it, when nobody notes any more that it is begun."""
@@ -81,7 +87,7 @@ class KindCluster:
             if all(node.running for node in nodes):
                 self._wait_for_api(nodes, Deadline(min(_PATIENCE, self.deadline.remaining)), report)
                 # The class may have been made before kind was: that there is one tells nothing of the rest.
-                apply_all(connected(self.spec.name), storage_objects(self.engine, nodes[0]), self.deadline, report)
+                self._make_storage(nodes[0], report)
                 self.mark()
                 return "completed"
         except (ClusterError, TimeoutExpired):
@@ -116,8 +122,12 @@ class KindCluster:
         """Note that the cluster is complete."""
         self.engine.write_files(self.engine.nodes(self.spec.name)[0].name, _MARK)
 
-    def _wait_for_api(self, nodes: Sequence[Node], deadline: Deadline, report: Report) -> None:
-        """Wait until all nodes are known to the cluster and ready, and it can make volumes."""
+    def _make_storage(self, node: Node, report: Report) -> None:
+        """Make what kind makes for storage."""
+        apply_all(connected(self.spec.name), storage_objects(self.engine, node), self.deadline, report)
+
+    def _wait_for_api(self, nodes: Sequence[Node], deadline: Deadline, report: Report) -> bool:
+        """Wait until all nodes are known to the cluster and ready; return whether it has a storage class."""
 
         def probe() -> bool | NotYet:
             try:
@@ -127,12 +137,10 @@ class KindCluster:
             except ClusterError as error:
                 return NotYet(error.message)
             missing = [node.name for node in nodes if node.name not in ready]
-            if missing:
-                return NotYet(f"{', '.join(missing)} not ready")
-            return True if classes else NotYet("no storage class")
+            return NotYet(f"{', '.join(missing)} not ready") if missing else bool(classes)
 
         hint = f"if it never answers again: dlr destroy-kind --name {self.spec.name}, which gives up its images"
-        wait_for(f"cluster {self.spec.name}", probe, deadline, report, hint=hint)
+        return wait_for(f"cluster {self.spec.name}", probe, deadline, report, hint=hint)
 
     def _check_port(self) -> None:
         port = self.spec.host_port
