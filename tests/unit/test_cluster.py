@@ -10,7 +10,6 @@ import pytest
 import yaml
 
 from ducklake_registry.cluster.client import Cluster, NotServed
-from ducklake_registry.cluster.contents import foreign_objects
 from ducklake_registry.cluster.kinds import CLAIM, CONFIG_MAP, DEPLOYMENT, NAMESPACE, POD, POD_METRICS
 from ducklake_registry.cluster.kubeconfig import Kubeconfig
 from ducklake_registry.errors import (
@@ -136,6 +135,15 @@ def test_the_servers_own_words(status: int, api: FakeApi, cluster: Cluster) -> N
     assert caught.value.message == "the cluster refused: etcdserver: request timed out"
 
 
+def test_a_namespace_that_is_on_its_way_out(api: FakeApi, cluster: Cluster) -> None:
+    why = "unable to create new content in namespace storage because it is being terminated"
+    said = f'configmaps "a" is forbidden: {why}'
+    api.answers[f"PATCH {PATH}"] = refusal(403, said, "Forbidden")
+    with pytest.raises(ClusterError, match="because it is being terminated") as caught:
+        cluster.apply(CONFIG)
+    assert "kubectl --context fake wait --for=delete namespace/storage" in str(caught.value.hint)
+
+
 @pytest.mark.parametrize("body", ["", "<html>Bad gateway</html>", "[]", "null", '{"code": 1}', b"\xff\xfe"])
 def test_a_refusal_in_other_words(body: str | bytes, api: FakeApi, cluster: Cluster) -> None:
     api.answers[PATH] = Answer(502, body)
@@ -202,8 +210,6 @@ def test_an_answer_that_is_not_the_apis(body: str | bytes, api: FakeApi, tmp_pat
         cluster_at(api.address, tmp_path).version()
     with pytest.raises(ClusterError, match="is not what the Kubernetes API answers"):
         cluster_at(api.address, tmp_path).get(CONFIG_MAP, "a", "storage")
-    with pytest.raises(ClusterError, match="is not what the Kubernetes API answers"):
-        foreign_objects(cluster_at(api.address, tmp_path), "storage")
 
 
 @pytest.mark.parametrize("body", ["<html>log in</html>", "", "[]", "3"])
@@ -266,23 +272,6 @@ def test_a_login_program_that_fails(tmp_path: Path) -> None:
     (path := tmp_path / "config").write_text(json.dumps(content))
     with pytest.raises(ClusterUnreachable, match="context fake"):
         Cluster("fake", Kubeconfig((path,))).version()
-
-
-# --- what is in a namespace
-
-
-def test_foreign_objects(api: FakeApi, cluster: Cluster) -> None:
-    api.answers["/apis"] = Answer(body={"groups": [{"preferredVersion": {"groupVersion": "away/v1"}}]})
-    api.answers["/apis/away/v1"] = refusal(503, "away")
-    api.serve("v1", "ConfigMap", "Pod", "Namespace", "Event", "Secret")
-    items = [{"metadata": {"name": "kube-root-ca.crt"}}, {"metadata": {"name": "mine"}}]
-    items += [{"metadata": {"name": "going", "deletionTimestamp": "2026-01-01T00:00:00Z"}}]
-    api.answers["/api/v1/namespaces/storage/configmaps"] = Answer(body={"items": items})
-    api.answers["/api/v1/namespaces/storage/pods"] = Answer(body={"items": []})
-    api.answers["/api/v1/namespaces/storage/secrets"] = refusal(
-        403, 'secrets is forbidden: User "dev" cannot list resource "secrets"'
-    )
-    assert foreign_objects(cluster, "storage") == ["ConfigMap mine", "Secret objects that we may not see"]
 
 
 def test_the_fake_serves_what_it_says(cluster: Cluster) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ducklake_registry.cluster.client import NotServed
@@ -15,6 +17,21 @@ if TYPE_CHECKING:
 # What the cluster puts into every namespace, or derives from other objects.
 _DERIVED = {"Event", "Endpoints", "EndpointSlice", "PodMetrics", "ReplicaSet", "ControllerRevision", "Lease"}
 _OWN = {("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")}
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An object that cannot go because of its finalizers, none of which is Kubernetes' own."""
+
+    kind: Kind
+    name: str
+    finalizers: tuple[str, ...]
+
+    @property
+    def resource(self) -> str:
+        """What kubectl calls it: "configmap/held", "widget.example.com/held"."""
+        group, slash, _ = self.kind.api_version.rpartition("/")
+        return f"{self.kind.name.lower()}{'.' if slash else ''}{group}/{self.name}"
 
 
 def foreign_objects(cluster: Cluster, namespace: str) -> list[str]:
@@ -31,6 +48,27 @@ def foreign_objects(cluster: Cluster, namespace: str) -> list[str]:
             continue
         found += [f"{kind.name} {each['metadata']['name']}" for each in objects if _is_foreign(kind, each)]
     return found
+
+
+def held_objects(cluster: Cluster, namespace: str) -> list[Held]:
+    """Return what of a namespace is to be deleted, but must stay until somebody takes a finalizer off it.
+
+    Kubernetes takes off its own. Source: "Finalizers" of the Kubernetes documentation.
+    """
+    held = []
+    for kind in _namespaced_kinds(cluster):
+        with contextlib.suppress(AccessDenied):
+            for each in cluster.objects(kind, namespace):
+                metadata = each["metadata"]
+                finalizers = tuple(filter(_is_foreign_finalizer, metadata.get("finalizers") or ()))
+                if finalizers and "deletionTimestamp" in metadata:
+                    held.append(Held(kind, metadata["name"], finalizers))
+    return held
+
+
+def _is_foreign_finalizer(name: str) -> bool:
+    domain, slash, _ = name.partition("/")
+    return bool(slash) and not f".{domain}".endswith((".kubernetes.io", ".k8s.io"))
 
 
 def _is_foreign(kind: Kind, each: Object) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ducklake_registry.cluster.commands import Commands
 from ducklake_registry.errors import AccessDenied, ClusterError, ClusterUnreachable, FieldImmutable
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ _IMMUTABLE = ("field is immutable", "pod updates may not change fields", "update
 _NODE_PORT_HINT = (
     "`kubectl get services -A` shows whose it is (nobody's is free within ten minutes); or another: --node-port"
 )
+_ENDING = re.compile(r"in namespace (\S+) because it is being terminated")
 _CONTEXT_HINT = "see it with `kubectl config view`, or choose another context with --context"
 
 
@@ -53,8 +56,17 @@ def _refusal(error: Any, context: str) -> ClusterError:
         return AccessDenied(f"not allowed: {said}", hint="ask the cluster's administrator for that right (RBAC)")
     if any(each in said for each in _IMMUTABLE):
         return FieldImmutable(f"the cluster refused: {said}", "delete the object first, if that may be")
-    taken = _NODE_PORT_HINT if "port is already allocated" in said else None
-    return ClusterError(f"the cluster refused: {said}", hint=taken)
+    return ClusterError(f"the cluster refused: {said}", hint=_hint(said, context))
+
+
+def _hint(said: str, context: str) -> str | None:
+    """Return what can be done about a refusal, as far as it is known."""
+    if ending := _ENDING.search(said):
+        kubectl = partial(Commands().kubectl, context)
+        wait = kubectl("wait --for=delete", f"namespace/{ending[1]}", "--timeout=5m")
+        look = kubectl("get namespace", ending[1], "--output yaml")
+        return f"wait until it is gone: {wait}; what holds it: {look}"
+    return _NODE_PORT_HINT if "port is already allocated" in said else None
 
 
 def _said(error: Any) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ducklake_registry.cluster import kind, kinds
 from ducklake_registry.cluster.classes import DEFAULT_MARK, is_default_class
+from ducklake_registry.cluster.contents import held_objects
 from ducklake_registry.cluster.diagnosis import last_events
 from ducklake_registry.cluster.kubeconfig import knows
 from ducklake_registry.doctor.clock import skewed
@@ -92,11 +94,27 @@ def namespace(patient: Patient) -> Look:
         means = "the registry was never deployed here, or somebody removed it"
         return sound("", deploy_again(patient, f"there is no namespace {name}", means))
     if found["status"].get("phase") == "Terminating":
-        why = next((each["message"] for each in found["status"].get("conditions", ()) if _remains(each)), "")
-        seen = f"the namespace {name} is being deleted{': ' if why else ''}{why}"
-        repair = patient.case.kubectl(patient.context, "get namespace", name, "--output yaml")
-        return sound("", Finding(seen, "nothing new can be made in it until that has ended", repair))
+        return sound("", _ending(patient, found))
     return sound(name)
+
+
+def _ending(patient: Patient, found: Object) -> Finding:
+    """Tell what a namespace that is being deleted waits for, and how the registry is made anew then."""
+    name = patient.case.namespace
+    gone = patient.case.kubectl(patient.context, "wait --for=delete --timeout=5m", f"namespace/{name}")
+    repair = f"{gone} && {patient.case.deploy_registry(patient.spec)}"
+    if held := held_objects(patient.cluster, name):
+        first, more = held[0], f", as is {len(held) - 1} more" if held[1:] else ""
+        seen = (
+            f"the namespace {name} is being deleted, but {first.resource} is held by {first.finalizers[0]}{more}"
+        )
+        means = "who has set that finalizer has not taken it off, and nothing new can be made in the namespace"
+        off = ("--type merge --patch", shlex.quote('{"metadata": {"finalizers": null}}'))
+        patch = patient.case.kubectl(patient.context, "patch", first.resource, "--namespace", name, *off)
+        return Finding(seen, means, f"{patch} && {repair}")
+    why = next((each["message"] for each in found["status"].get("conditions", ()) if _remains(each)), "")
+    seen = f"the namespace {name} is being deleted{': ' if why else ''}{why}"
+    return Finding(seen, "what was in it goes, and nothing new can be made there until that has ended", repair)
 
 
 def _remains(condition: Object) -> bool:
