@@ -176,7 +176,7 @@ def test_verbose_may_be_said_before_the_command(dlr: Dlr, folder: Path) -> None:
     assert "verbose" not in default["logs"], "which has no such option"
 
 
-_HEAVY = ("kubernetes", "docker", "httpx", "aiohttp", "yaml", "psutil", "requests")
+_HEAVY = ("backports", "kubernetes", "docker", "httpx", "aiohttp", "yaml", "psutil", "requests")
 
 
 @pytest.mark.parametrize("words", [["--help"], ["deploy-kind", "--help"], ["--version"]])

@@ -10,6 +10,7 @@ import lzma
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 import threading
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,11 @@ from ducklake_registry.registry import RegistryClient, Retry, load, save, tls_co
 from tests.registry.faults import Request, faulty_server
 from tests.registry.images import layer_of, manifest_of, push_image, push_index
 from tests.registry.test_interop import need, run
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -329,7 +335,7 @@ class TestOlderArchives:
         assert [each.media_type for each in manifest.layers] == [media_types.OCI_LAYER_GZIP]
         assert client.small_blob(repository, manifest.layers[0]) == layer
 
-    @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+    @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, zstd.compress])
     def test_a_compressed_archive(
         self, client: RegistryClient, repository: str, tmp_path: Path, pack: Callable[[bytes], bytes]
     ) -> None:
@@ -341,7 +347,70 @@ class TestOlderArchives:
 
         assert packed.digest == plain.digest
 
-    @pytest.mark.parametrize("damage", ["layer", "config", "few layers", "no list", "cut", "zstd"])
+    @pytest.mark.parametrize("options", [["-1"], ["--long=27", "-19"], ["-T2", "--no-check"]], ids=" ".join)
+    def test_an_archive_that_was_piped_through_zstd(
+        self, client: RegistryClient, repository: str, tmp_path: Path, options: list[str]
+    ) -> None:
+        """Which was not told how much would come."""
+        layer = os.urandom(1_500_000) + bytes(3_000_000)
+        docker_archive(tmp_path / "old.tar", layer)
+        with (tmp_path / "old.tar").open("rb") as plain, (tmp_path / "old.tar.zst").open("wb") as packed:
+            subprocess.run([need("zstd"), *options], stdin=plain, stdout=packed, check=True)
+
+        load(client, tmp_path / "old.tar.zst", named(client, repository))
+
+        manifest = client.manifest(repository, "v1")
+        assert isinstance(manifest, Manifest)
+        assert client.small_blob(repository, manifest.layers[0], limit=2 * len(layer)) == layer
+
+    def test_zstd_in_several_frames(self, client: RegistryClient, repository: str, tmp_path: Path) -> None:
+        """As `cat`, pzstd and seekable archives make them; one that is to be skipped is among them."""
+        docker_archive(tmp_path / "old.tar", *self.LAYERS)
+        whole = (tmp_path / "old.tar").read_bytes()
+        skipped = b"\x50\x2a\x4d\x18\x05\x00\x00\x00notes"
+        frames = [zstd.compress(whole[start : start + 1000]) for start in range(0, len(whole), 1000)]
+        (tmp_path / "packed").write_bytes(frames[0] + skipped + b"".join(frames[1:]))
+
+        packed = load(client, tmp_path / "packed", named(client, repository))
+
+        assert packed.digest == load(client, tmp_path / "old.tar", named(client, repository, "plain")).digest
+
+    @pytest.mark.parametrize(
+        ("damage", "said"),
+        [
+            (lambda packed: packed[:-20], "cannot be read: it was cut short"),
+            (lambda packed: packed + zstd.compress(b"more")[:6], "cannot be read: it was cut short"),
+            (lambda packed: packed + b"<html>", "cannot be unpacked"),
+            (lambda packed: packed + bytes(512), "cannot be unpacked"),
+            (lambda packed: packed[:4] + b"?" * (len(packed) - 4), "cannot be unpacked"),
+            (lambda packed: packed[:-4] + bytes(4), "cannot be unpacked"),
+            (lambda packed: b"\x28\xb5\x2f\xfd\x00\xa8" + packed, "cannot be unpacked"),
+        ],
+        ids=["cut", "half a frame", "words", "zeros", "no frame", "checksum", "window of 2 GiB"],
+    )
+    def test_zstd_that_is_damaged_is_told_in_one_line(
+        self,
+        client: RegistryClient,
+        repository: str,
+        tmp_path: Path,
+        damage: Callable[[bytes], bytes],
+        said: str,
+    ) -> None:
+        path = tmp_path / "old.tar"
+        docker_archive(path, *self.LAYERS)
+        checked = {int(zstd.CompressionParameter.checksum_flag): 1}
+        path.write_bytes(damage(zstd.compress(path.read_bytes(), options=checked)))
+
+        with pytest.raises(UsageError) as caught:
+            load(client, path, named(client, repository))
+
+        assert f"{path} {said}" in caught.value.message
+        assert "\n" not in caught.value.message
+        assert caught.value.hint
+        with pytest.raises(NotFound):
+            client.manifest(repository, "v1")
+
+    @pytest.mark.parametrize("damage", ["layer", "config", "few layers", "no list", "cut"])
     def test_a_damaged_archive_is_refused(
         self, client: RegistryClient, repository: str, tmp_path: Path, damage: str
     ) -> None:
@@ -361,8 +430,6 @@ class TestOlderArchives:
             case "cut":
                 docker_archive(path, *self.LAYERS)
                 path.write_bytes(gzip.compress(path.read_bytes())[:-20])
-            case "zstd":
-                path.write_bytes(b"\x28\xb5\x2f\xfd and more")
 
         with pytest.raises((UsageError, DigestMismatch)):
             load(client, path, named(client, repository))

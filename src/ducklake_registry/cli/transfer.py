@@ -61,7 +61,7 @@ def load(
     From an OCI image layout, folder or tar, or from what `docker save` of any age wrote. Of several images it is
     the one of that name, unless --select names another.
 
-    No engine is needed. An archive may be compressed with gzip, bzip2 or xz.
+    No engine is needed. An archive may be compressed with gzip, zstd, bzip2 or xz.
 
     Example: dlr load app.tar team/app:v1
     """
