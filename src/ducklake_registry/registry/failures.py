@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import socket
 import ssl
 from typing import TYPE_CHECKING
@@ -25,13 +26,15 @@ _TRUST_HINTS = {
     10: "have it renewed, unless this machine's clock is wrong: date",
     62: "use a name that the certificate has",
 }
+# What a server says of our own certificate (RFC 8446, section 6.2), by OpenSSL's reasons.
+_ABOUT_OURS = re.compile(r"ALERT_(BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|CERTIFICATE_|UNKNOWN_CA)")
 _ELSEWHERE = "it keeps its content or its tokens there: that has to be reached from here too"
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNEXPECTED_MESSAGE", "HTTP_REQUEST")
 
 
 def is_passing(error: BaseException) -> bool:
     """Tell whether the same request may well succeed a moment later."""
-    if isinstance(error, ssl.SSLCertVerificationError) or _is_not_tls(error):
+    if isinstance(error, ssl.SSLCertVerificationError) or _is_not_tls(error) or _is_about_ours(error):
         return False
     return not (isinstance(error, socket.gaierror) and error.errno in _NO_SUCH_NAME)
 
@@ -52,6 +55,11 @@ def unreachable(error: BaseException, endpoint: Endpoint, url: str, attempts: in
         case ssl.SSLError() if _is_not_tls(error):
             hint = f"for plain HTTP write http://{name}" if at_home else _ELSEWHERE
             return RegistryUnreachable(f"{name} does not speak TLS", hint)
+        case ssl.SSLError() if _is_about_ours(error):
+            return RegistryUnreachable(
+                f"{name} wants a client certificate, or another one: {error.reason}",
+                "show one that it knows the authority of: --cert FILE --key FILE",
+            )
         case ssl.SSLError():
             return RegistryUnreachable(f"no TLS connection to {name}: {error.reason or error}{tried}")
         case socket.gaierror() if error.errno in _NO_SUCH_NAME:
@@ -88,6 +96,10 @@ def _netloc(origin: Origin) -> str:
 
 def _is_not_tls(error: BaseException) -> bool:
     return isinstance(error, ssl.SSLError) and error.reason in _NOT_TLS
+
+
+def _is_about_ours(error: BaseException) -> bool:
+    return isinstance(error, ssl.SSLError) and bool(_ABOUT_OURS.search(error.reason or ""))
 
 
 def _reason(error: BaseException) -> str:
