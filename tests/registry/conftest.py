@@ -93,6 +93,14 @@ def tokens(authority: KeyPair) -> Iterator[TokenServer]:
         yield server
 
 
+@pytest.fixture
+def asked(tokens: TokenServer) -> Iterator[TokenServer]:
+    """The token server, with what earlier tests asked of it forgotten."""
+    tokens.requests.clear()
+    yield tokens
+    tokens.seconds, tokens.stated, tokens.anonymous_actions = 300, None, frozenset()
+
+
 @pytest.fixture(scope="session")
 def with_tokens(release: str, folder: Path, tokens: TokenServer) -> Iterator[RunningRegistry]:
     auth = tokens.registry_auth()

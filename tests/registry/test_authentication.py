@@ -17,7 +17,6 @@ from tests.registry.programs import PASSWORD, USER
 from tests.registry.token_server import IDENTITY_TOKEN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.registry.programs import RunningRegistry
@@ -26,14 +25,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.registry
 
 DEV = Credentials(USER, PASSWORD)
-
-
-@pytest.fixture
-def asked(tokens: TokenServer) -> Iterator[TokenServer]:
-    """The token server, with what earlier tests asked of it forgotten."""
-    tokens.requests.clear()
-    yield tokens
-    tokens.seconds, tokens.anonymous_actions = 300, frozenset()
 
 
 class TestPassword:

@@ -24,14 +24,16 @@ IDENTITY_TOKEN = "an identity token"
 
 @dataclass(slots=True)
 class TokenServer:
-    """What was asked of it is kept in `requests`, as (user, scopes); tokens last `seconds`.
+    """What was asked of it is kept in `requests`, as (user, scopes).
 
+    Tokens last `seconds`, which it says too, unless it is to say something else (`stated`).
     Who has no name gets a token for the `anonymous_actions`, or none at all (None).
     """
 
     pair: KeyPair
     url: str = ""
     seconds: int = 300
+    stated: int | None = None
     anonymous_actions: frozenset[str] | None = frozenset()
     requests: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
 
@@ -48,7 +50,7 @@ class TokenServer:
 
     def answer(self, user: str, scopes: tuple[str, ...]) -> dict[str, Any]:
         self.requests.append((user, scopes))
-        return {"token": self._sign(user, scopes), "expires_in": self.seconds}
+        return {"token": self._sign(user, scopes), "expires_in": self.stated or self.seconds}
 
     def _sign(self, user: str, scopes: tuple[str, ...]) -> str:
         now = int(time.time())
