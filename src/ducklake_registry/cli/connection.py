@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 _ANSWER_SECONDS = 5.0
 """The longest that one answer is waited for where there is only a look."""
 
+_SILENCE_SECONDS = 300.0
+"""The longest that one answer, or the next bytes of a blob, are waited for where something is moved."""
+
 
 @dataclass(frozen=True, slots=True)
-class Connection:
-    """The options for speaking to a registry; a command gets them by `connected`."""
+class _Connection:
+    """What all groups of options for speaking to a registry share: all but how long."""
 
     registry: options.Registry = DEFAULT_REGISTRY
     username: options.Username = None
@@ -35,7 +38,6 @@ class Connection:
     key: options.Key = None
     insecure: options.Insecure = False
     plain_http: options.PlainHttp = False
-    timeout: options.Timeout = 300
 
     def reference(self, image: str) -> Reference:
         """Read the name of an image; without a registry in it, it is of `--registry`. Raises UsageError."""
@@ -72,8 +74,12 @@ class Connection:
             if self.ca_file or self.cert
             else not self.insecure,
             plain_http=self.plain_http,
-            **{"timeout": self.timeout} | special,
+            **self._limits() | special,
         )
+
+    def _limits(self) -> dict[str, float]:
+        """Return the arguments of RegistryClient that say how long it may take."""
+        return {}
 
     @property
     def _name(self) -> str:
@@ -93,6 +99,28 @@ class Connection:
         if not own and not isinstance(self.registry, options.UnnamedRegistry):
             return docker_credentials
         return Credentials(self.username, sys.stdin.readline().rstrip("\r\n"))
+
+
+@dataclass(frozen=True, slots=True)
+class Connection(_Connection):
+    """The options for speaking to a registry; a command gets them by `connected`."""
+
+    timeout: options.Timeout = 300
+
+    def _limits(self) -> dict[str, float]:
+        return {"timeout": self.timeout}
+
+
+@dataclass(frozen=True, slots=True)
+class TransferConnection(_Connection):
+    """The options for moving images, which may take hours: it has no limit but the one that is asked for."""
+
+    timeout: options.TimeLimit = None
+
+    def _limits(self) -> dict[str, float]:
+        if self.timeout is None:
+            return {"timeout": _SILENCE_SECONDS}
+        return {"timeout": min(self.timeout, _SILENCE_SECONDS), "time_limit": self.timeout}
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,6 +165,17 @@ Timeout = Annotated[
         help='Limit of all waiting, like "90s".',
     ),
 ]
+TimeLimit = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout",
+        envvar="DLR_TIMEOUT",
+        metavar="DURATION",
+        parser=duration,
+        help='Limit of the whole command, like "1h". Default: none, but 5m for each silence.',
+        show_default=False,
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", envvar="DLR_DRY_RUN", help="Show what would be done, and do nothing.")
 ]

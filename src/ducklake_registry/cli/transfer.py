@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ducklake_registry.cli import options
-from ducklake_registry.cli.connection import Connection, connected
+from ducklake_registry.cli.connection import TransferConnection, connected
 from ducklake_registry.cli.images import PANEL
 from ducklake_registry.display.output import OutputFormat
 
@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 def save(
     image: options.Image,
     target: options.ImageFiles,
-    connection: Connection,
+    connection: TransferConnection,
     platform: options.Platform = None,
     dry_run: options.DryRun = False,
     output: options.Output = OutputFormat.TABLE,
@@ -49,7 +49,7 @@ def save(
 def load(
     source: options.ImageFiles,
     image: options.Image,
-    connection: Connection,
+    connection: TransferConnection,
     select: options.Select = None,
     platform: options.Platform = None,
     dry_run: options.DryRun = False,

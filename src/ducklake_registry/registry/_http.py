@@ -5,7 +5,8 @@ The only module that names httpx, which builds requests, resolves URLs and redir
 
 from __future__ import annotations
 
-import itertools
+import math
+import threading
 import time
 from dataclasses import replace
 from http.cookiejar import CookieJar
@@ -19,9 +20,9 @@ from ducklake_registry.registry.answers import Answer, problem
 from ducklake_registry.registry.authorization import Authorizer
 from ducklake_registry.registry.call import Asked, Call
 from ducklake_registry.registry.challenge import parse_challenges
-from ducklake_registry.registry.connections import Connections, Exchange, Origin, Outgoing, TooLarge
-from ducklake_registry.registry.failures import CONNECTION_FAILURES, is_passing, too_large, unreachable
-from ducklake_registry.registry.retry import PASSING_STATUSES, Retry
+from ducklake_registry.registry.connections import Connections, Exchange, Origin, Outgoing
+from ducklake_registry.registry.failures import CONNECTION_FAILURES
+from ducklake_registry.registry.repeats import GRACE, Failed, Repeater
 
 if TYPE_CHECKING:
     import socket
@@ -30,18 +31,11 @@ if TYPE_CHECKING:
 
     from ducklake_registry.registry.credentials import Credentials
     from ducklake_registry.registry.endpoint import Endpoint
+    from ducklake_registry.registry.retry import Retry
+    from ducklake_registry.waiting import Deadline
 
 _REDIRECTS = 5
 _HTTPS_PORT = 443
-
-
-class _Failed(Exception):
-    """A request got no whole answer; `url` is where it went, which may be where a redirect has led."""
-
-    def __init__(self, url: str, error: BaseException) -> None:
-        super().__init__(url)
-        self.url = url
-        self.error = error
 
 
 class Session:
@@ -54,6 +48,7 @@ class Session:
         find_credentials: Callable[[], Credentials | None],
         tls: Callable[[], ssl.SSLContext],
         timeout: float,
+        limit: Deadline,
         retry: Retry,
         observe: Callable[[Asked], None] = lambda _: None,
     ) -> None:
@@ -61,7 +56,10 @@ class Session:
         self.timeout = timeout
         self.retry = retry
         self._observe = observe
+        self._limit = limit
+        self._repeater = Repeater(endpoint, timeout, limit, retry)
         self._connections = Connections(tls)
+        self._end = _at_the_end_of(limit, self._connections.cut)
         self._client = httpx.Client(
             transport=_Transport(self._connections),
             headers={"User-Agent": f"dlr/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"},
@@ -73,21 +71,31 @@ class Session:
 
     def close(self) -> None:
         """Close every connection."""
+        if self._end:
+            self._end.cancel()
         self._client.close()
         self._connections.close()
 
     def send(self, call: Call, *also: int, first: Answer | None = None) -> Answer:
         """Send a call and return its answer; statuses other than 2xx and those in `also` raise.
 
-        Raises RegistryUnreachable and the errors that `problem` makes. A call that may be sent twice is
-        repeated after connection failures and passing statuses until the session's timeout. `first` is what
-        came when somebody else sent it for the first time.
+        Raises RegistryUnreachable, TimeoutExpired and the errors that `problem` makes. A call that may be sent
+        twice is repeated after connection failures and passing statuses until the session's timeout. `first` is
+        what came when somebody else sent it for the first time.
         """
         answers = [first] if first else []
-        answer = self._repeat(call, lambda *given: answers.pop() if answers else self._authorized(*given))
+        answer = self._repeater.run(call, lambda *given: answers.pop() if answers else self._authorized(*given))
         if answer.ok or answer.status in also:
             return answer
         raise self.problem(answer, call.subject)
+
+    def check_time(self, seen: str) -> None:
+        """Raise TimeoutExpired, with what was last seen, once the limit of everything is over."""
+        self._repeater.check(seen)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but not beyond the limit of everything."""
+        time.sleep(min(seconds, self._limit.remaining))
 
     def problem(self, answer: Answer, subject: str) -> RegistryError:
         """Make the error for an answer that is not what was asked for."""
@@ -135,30 +143,6 @@ class Session:
         """Tell whether a URL is the registry's own: same scheme, host and port (RFC 6454)."""
         return _origin(httpx.URL(url)) == self._home
 
-    def _repeat(self, call: Call, attempt_once: Callable[[Call, float], Answer]) -> Answer:
-        deadline = time.monotonic() + self.timeout
-        for attempt in itertools.count(1):
-            try:
-                answer = attempt_once(call, deadline)
-                if answer.status not in PASSING_STATUSES:
-                    return replace(answer, attempts=attempt) if attempt > 1 else answer
-                failure: BaseException | None = None
-                url = answer.url
-                pause = self.retry.pause(attempt, answer.header("retry-after"))
-                pause = max(pause - (time.monotonic() - answer.came), 0)
-            except TooLarge as error:
-                raise too_large(error, call.subject, call.limit) from error
-            except _Failed as failed:
-                failure, url = failed.error, failed.url
-                pause = self.retry.pause(attempt)
-            last = attempt >= self.retry.attempts or time.monotonic() + pause > deadline
-            if last or not call.may_repeat or (failure and not is_passing(failure)):
-                if failure:
-                    raise unreachable(failure, self.endpoint, url, attempt) from failure
-                return replace(answer, attempts=attempt)
-            time.sleep(pause)
-        raise AssertionError("unreachable: the loop has no end")
-
     def _authorized(self, call: Call, deadline: float) -> Answer:
         """Send with what is known of the registry's wishes, and once more if it states a new one."""
         request = self._build(call)
@@ -196,7 +180,7 @@ class Session:
             # Only httpx's own: it has read the head of the answer, and its Location leads nowhere.
             raise InvalidAnswer(f"{self.endpoint.name} redirects to what is no URL: {error}") from error
         except CONNECTION_FAILURES as error:
-            raise _Failed(str(request.url), error) from error
+            raise Failed(str(request.url), error) from error
         finally:
             self._observe(Asked(request.method, str(request.url), status, time.perf_counter() - start))
         return response
@@ -221,7 +205,7 @@ class Session:
         def attempt(call: Call, deadline: float) -> Answer:
             return _answer(call, self._once(request, authorization, deadline), deadline)
 
-        answer = self._repeat(call, attempt)
+        answer = self._repeater.run(call, attempt)
         if answer.status in {400, 401, 403}:
             raise Unauthorized(
                 f"{request.url.host} gives no token for {self.endpoint.name}: status {answer.status}",
@@ -230,6 +214,16 @@ class Session:
         if not answer.ok:
             raise problem(answer, "a token", request.url.host)
         return answer.json()
+
+
+def _at_the_end_of(limit: Deadline, cut: Callable[[], None]) -> threading.Timer | None:
+    """Have what is stuck cut off a little after the limit; what is at work ends by itself until then."""
+    if limit.seconds == math.inf:
+        return None
+    timer = threading.Timer(limit.remaining + GRACE, cut)
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
 class _NoCookies(CookieJar):
@@ -292,6 +286,6 @@ def _answer(call: Call, response: httpx.Response, deadline: float) -> Answer:
     try:
         return replace(answer, body=exchange.read(call.limit, deadline))
     except CONNECTION_FAILURES as error:
-        raise _Failed(answer.url, error) from error
+        raise Failed(answer.url, error) from error
     finally:
         exchange.close()

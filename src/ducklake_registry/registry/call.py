@@ -20,6 +20,7 @@ class Call:
 
     `subject` names in an error what it was about. `streamed` leaves the body of a good answer unread.
     `body` is bytes, or an iterable that starts anew each time. A `nameless` one brings no token, nor gets one.
+    A `parting` one is sent even when the time for everything is over.
     """
 
     method: str
@@ -32,6 +33,7 @@ class Call:
     limit: int = ANSWER_LIMIT
     repeatable: bool | None = None
     nameless: bool = False
+    parting: bool = False
 
     @property
     def may_repeat(self) -> bool:

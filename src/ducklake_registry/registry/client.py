@@ -5,6 +5,7 @@ Source: the OCI distribution specification 1.1; for the catalog distribution's "
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from ducklake_registry.registry.endpoint import Endpoint
 from ducklake_registry.registry.manifests import Manifests
 from ducklake_registry.registry.retry import Retry
 from ducklake_registry.registry.tls import tls_context
+from ducklake_registry.waiting import Deadline
 
 if TYPE_CHECKING:
     import ssl
@@ -57,8 +59,9 @@ class RegistryClient(Manifests, Blobs, Bulk):
     `registry` is `HOST[:PORT]` or a URL. `auth` is who asks: credentials, a function that looks them up for
     `HOST[:PORT]` when the registry first wants them, or None for nobody. `verify` is a TLS context
     (`tls_context`), True for the system's trust or False for none. `timeout` limits, in seconds, each answer
-    with all its repeats, and of a blob each silence. `observe` hears of every single request, from whichever
-    thread sent it.
+    with all its repeats, and of a blob each silence; `time_limit` everything, from when the client is made, and
+    what would go on then raises TimeoutExpired. `observe` hears of every single request, from whichever thread
+    sent it.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class RegistryClient(Manifests, Blobs, Bulk):
         auth: Auth = docker_credentials,
         verify: ssl.SSLContext | bool = True,
         timeout: float = 60.0,
+        time_limit: float = math.inf,
         plain_http: bool = False,
         retry: Retry | None = None,
         observe: Callable[[Asked], None] = lambda _: None,
@@ -78,6 +82,7 @@ class RegistryClient(Manifests, Blobs, Bulk):
             "auth": auth,
             "verify": verify,
             "timeout": timeout,
+            "time_limit": time_limit,
             "plain_http": plain_http,
             "retry": retry,
             "observe": observe,
@@ -88,6 +93,7 @@ class RegistryClient(Manifests, Blobs, Bulk):
             find_credentials=lambda: auth(self.endpoint.name) if callable(auth) else auth,
             tls=self._tls,
             timeout=timeout,
+            limit=Deadline(time_limit),
             retry=retry or Retry(),
             observe=observe,
         )

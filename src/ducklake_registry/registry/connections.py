@@ -6,18 +6,20 @@ for a thousand small answers a quarter of what httpx's own transport takes, and 
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import select
+import socket
 import threading
 import time
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from ducklake_registry.layout import FileSlice
 
 if TYPE_CHECKING:
-    import socket
     import ssl
     from collections.abc import Callable, Iterable
 
@@ -120,6 +122,7 @@ class Connections:
         self._tls = tls
         self._context: ssl.SSLContext | None = None
         self._idle: defaultdict[Origin, list[http.client.HTTPConnection]] = defaultdict(list)
+        self._sockets: WeakSet[socket.socket] = WeakSet()
         self._lock = threading.Lock()
         self._closed = False
 
@@ -131,6 +134,8 @@ class Connections:
         """
         connection = self._take(origin, timeout)
         try:
+            if connection.sock is None:
+                self._open(connection)
             response = _talk(connection, outgoing)
         except BaseException:
             connection.close()
@@ -140,8 +145,17 @@ class Connections:
     def socket(self, origin: Origin, timeout: float) -> socket.socket:
         """Connect, for somebody who speaks HTTP on his own and closes it himself; raises OSError."""
         connection = self._connect(origin, timeout)
-        connection.connect()
+        self._open(connection)
         return connection.sock
+
+    def cut(self) -> None:
+        """End all that is under way now, from whatever thread: who waits for it gets an error."""
+        with self._lock:
+            sockets = list(self._sockets)
+        for each in sockets:
+            with contextlib.suppress(OSError):
+                # Not TLS's own, which would take the state away from whoever is just using it.
+                socket.socket.shutdown(each, socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close what is idle now, and what is in use when it is given back."""
@@ -171,6 +185,11 @@ class Connections:
                 origin.host, origin.port, timeout=timeout, context=self._tls_context()
             )
         return http.client.HTTPConnection(origin.host, origin.port, timeout=timeout)
+
+    def _open(self, connection: http.client.HTTPConnection) -> None:
+        connection.connect()
+        with self._lock:
+            self._sockets.add(connection.sock)
 
     def _tls_context(self) -> ssl.SSLContext:
         with self._lock:

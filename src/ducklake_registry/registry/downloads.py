@@ -6,7 +6,6 @@ Source: "Pulling blobs" of the OCI distribution specification 1.1; RFC 9110, sec
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Self
@@ -79,9 +78,10 @@ class BlobReader:
     def readinto(self, buffer: memoryview) -> int:
         """Fill the buffer with what comes next and return how much; 0 at the verified end.
 
-        Raises NotFound, DigestMismatch, InvalidAnswer, RegistryUnreachable.
+        Raises NotFound, DigestMismatch, InvalidAnswer, RegistryUnreachable, TimeoutExpired.
         """
         while not self._ended:
+            self._session.check_time(self._progress)
             try:
                 count = self._fill(buffer)
             except CONNECTION_FAILURES as error:
@@ -92,6 +92,11 @@ class BlobReader:
                 return count
             self._end()
         return 0
+
+    @property
+    def _progress(self) -> str:
+        of = "" if self.size is None else f" of {self.size:,}"
+        return f"{self.offset:,}{of} bytes of {self._call.subject}"
 
     def _fill(self, buffer: memoryview) -> int:
         if self._exchange is None:
@@ -124,7 +129,7 @@ class BlobReader:
         self._breaks += 1
         if self._breaks >= self._session.retry.attempts:
             raise unreachable(error, self._session.endpoint, self._source, self._breaks) from error
-        time.sleep(self._session.retry.pause(self._breaks))
+        self._session.sleep(self._session.retry.pause(self._breaks))
 
     def _open(self) -> Exchange:
         """Ask for the blob, or for its rest; a registry that knows no ranges sends everything again."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -137,24 +136,29 @@ class Upload:
 
     def cancel(self) -> None:
         """Take back an upload that was opened."""
-        if self._ask_to_forget() != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        if self._part("DELETE").status != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             return
         # More has arrived than this URL tells of; the registry has another one by now.
-        state = self.session.send(Call("GET", self._url, self._scope, self.subject), *_ANY_REFUSAL)
+        state = self._part("GET")
         if state.ok:
             self._go_on_at(state)
-            self._ask_to_forget()
+            self._part("DELETE")
 
-    def _ask_to_forget(self) -> int:
-        return self.session.send(Call("DELETE", self._url, self._scope, self.subject), *_ANY_REFUSAL).status
+    def _part(self, method: str) -> Answer:
+        call = Call(method, self._url, self._scope, self.subject, parting=True)
+        return self.session.send(call, *_ANY_REFUSAL)
 
     @property
     def _scope(self) -> str:
         return f"repository:{self.repository}:pull,push"
 
+    def _told(self, done: int) -> None:
+        self.progress(done)
+        self.session.check_time(f"{done:,} of {self.content.size:,} bytes of {self.subject} sent")
+
     def _close_with_all(self) -> bool:
         """Send what is small with the closing request; if that breaks, the long way is still open."""
-        body = _Body(self.content, 0, self.content.size, self.progress)
+        body = _Body(self.content, 0, self.content.size, self._told)
         try:
             answer = self.session.send(self._closing(body), *PASSING_STATUSES)
         except RegistryUnreachable as error:
@@ -169,7 +173,7 @@ class Upload:
         headers = {"Content-Type": media_types.OCTET_STREAM, "Content-Length": str(end - self._offset)}
         if self._offset or end < self.content.size:
             headers["Content-Range"] = f"{self._offset}-{end - 1}"
-        body = _Body(self.content, self._offset, end, self.progress)
+        body = _Body(self.content, self._offset, end, self._told)
         call = Call("PATCH", self._url, self._scope, self.subject, headers, body, repeatable=False)
         try:
             answer = self.session.send(call, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, *PASSING_STATUSES)
@@ -187,7 +191,9 @@ class Upload:
         self._breaks += 1
         if self._breaks >= self.session.retry.attempts:
             raise error
-        time.sleep(self.session.retry.pause(self._breaks, answer.header("retry-after") if answer else None))
+        self.session.sleep(
+            self.session.retry.pause(self._breaks, answer.header("retry-after") if answer else None)
+        )
         state = self.session.send(
             Call("GET", self._url, self._scope, self.subject), HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST
         )

@@ -152,6 +152,7 @@ class _Wires:
             self._give_up(wire)
 
     def _put(self, asked: _Asked[Key], call: Call) -> None:
+        self._session.check_time(f"{call.subject} had not been begun")
         request = self._session.written(call)
         try:
             wire = self._idle.pop() if self._idle else self._open()
