@@ -15,6 +15,7 @@ LOCAL_PATH_PROVISIONER=v0.0.30
 # what the cluster runs, and what the tests use
 REGISTRY=3.1.2
 VERSITYGW=v1.8.0
+OLAREG=v0.1.2
 METRICS_SERVER=v0.9.0
 
 # the peers' clients that the tests use

@@ -5,7 +5,7 @@
 MISSING=''
 
 see_to_extras() {
-  want 'registry, versitygw, crane, oras, buildx, buildkitd' "$(per_system 'brew install go' 'as root' 'install Go')" \
+  want 'registry, olareg, versitygw, crane, oras, buildx, buildkitd' "$(per_system 'brew install go' 'as root' 'install Go')" \
     see_to_test_programs
   want 'skopeo' "$(advice skopeo)" see_to_command skopeo skopeo
   want 'htpasswd' "$(advice httpd apache2-utils)" see_to_command htpasswd apache2-utils
@@ -33,10 +33,10 @@ advice() { # PACKAGE [DEBIAN-PACKAGE]
   per_system "brew install $1" "sudo apt-get install ${2:-$1}" "install $1"
 }
 
-# A registry, another storage, and the clients that are no package of Debian's. BuildKit's daemon is of use to Linux's
+# Two registries, another storage, and the clients that are no package of Debian's. BuildKit's daemon is of use to Linux's
 # root alone; others have it as a container.
 see_to_test_programs() {
-  local name wanted='registry versitygw'
+  local name wanted='registry olareg versitygw'
   for name in crane oras; do has "$name" || wanted+=" $name"; done
   docker buildx version > /dev/null 2>&1 || wanted+=' docker-buildx'
   if is_root && [[ $(uname -s) == Linux ]] && ! has buildkitd; then wanted+=' buildkitd'; fi

@@ -12,6 +12,7 @@ program_module() { # NAME: the module whose version is the program's, and that v
     coredns) echo "github.com/coredns/coredns $COREDNS" ;;
     local-path-provisioner) echo "github.com/rancher/local-path-provisioner $LOCAL_PATH_PROVISIONER" ;;
     registry) echo "github.com/distribution/distribution/v3 v$REGISTRY" ;;
+    olareg) echo "github.com/olareg/olareg $OLAREG" ;;
     versitygw) echo "github.com/versity/versitygw $VERSITYGW" ;;
     metrics-server) echo "sigs.k8s.io/metrics-server $METRICS_SERVER" ;;
     crane) echo "github.com/google/go-containerregistry $CRANE" ;;
@@ -84,7 +85,7 @@ unpack() { # SOURCE
 compile_programs() { # NAME...
   local name module number=0
   see_to_go || return 1
-  say "programs to compile: $# (all 13 take about 15 minutes on two idle cores; see DLR_BOOTSTRAP_CACHE in bootstrap/README.md)"
+  say "programs to compile: $# (all 14 take about 15 minutes on two idle cores; see DLR_BOOTSTRAP_CACHE in bootstrap/README.md)"
   for name in "$@"; do
     number=$((number + 1))
     module=$(program_module "$name")
@@ -138,6 +139,7 @@ compile() { # NAME
     docker-buildx) go_install docker-buildx "github.com/docker/buildx/cmd/buildx@$BUILDX" ;;
     buildkitd) go_build buildkitd '' github.com/moby/buildkit/cmd/buildkitd ;;
     local-path-provisioner) go_build "$1" '' github.com/rancher/local-path-provisioner ;;
+    olareg) go_build "$1" '' github.com/olareg/olareg/cmd/olareg ;;
     registry) go_build "$1" "-X github.com/distribution/distribution/v3/version.version=v$REGISTRY" . ;;
     hyperkube)
       go_build "$1" "-X $version.gitVersion=$KUBERNETES -X $version.gitMajor=1 -X $version.gitMinor=$(minor "$KUBERNETES") \

@@ -151,6 +151,27 @@ class TestSound:
                 result = made(client, nowhere, chosen)
             assert result.results[0].verdict is Verdict.SKIPPED
 
+    def test_one_that_lists_referrers_itself_is_known_by_that(
+        self, olareg: RunningRegistry, nowhere: Surroundings
+    ) -> None:
+        wanted = {
+            "images/image",
+            "images/index",
+            "images/mount",
+            "images/range",
+            "images/referrers",
+            "images/delete",
+        }
+        wanted |= {"tags/lists", "tags/pages", "tags/moves", "tags/deletes", "health/api"}
+        with olareg.client() as client:
+            found = made(client, nowhere, [each for each in CHECKS if each.path in wanted])
+            repositories = ("images", "mounted", "tags")
+            left = [tag for name in repositories for tag in client.tags(f"dlr-acceptance/{name}")]
+
+        assert with_verdict(found, Verdict.PASSED) == wanted
+        assert found.environment.software == "as the OCI specification 1.1 has it (it lists referrers)"
+        assert (found.left_behind, left) == ((), [])
+
 
 class TestNothingStays:
     @pytest.mark.parametrize("error", [CheckFailed("broken"), KeyboardInterrupt(), SystemExit(143), ValueError()])

@@ -25,13 +25,36 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session", params=["3.1", "2.8"])
 def release(request: pytest.FixtureRequest) -> str:
     """Each release of distribution whose program is here; both must be in CI."""
-    chosen: str = request.param
-    if programs.find_program(chosen) is None:
-        message = f"no program of distribution {chosen} here"
+    return _found(request.param)
+
+
+def _found(release: str) -> str:
+    if programs.find_program(release) is None:
+        message = f"no program of the registry {release} here"
         if os.environ.get("CI") == "true":
             pytest.fail(message)
         pytest.skip(message)
-    return chosen
+    return release
+
+
+@pytest.fixture(scope="session")
+def olareg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRegistry]:
+    """A registry that lists referrers itself."""
+    with programs.running_olareg(tmp_path_factory.mktemp(_found(programs.OLAREG))) as registry:
+        yield registry
+
+
+@pytest.fixture(scope="module", params=[programs.OLAREG, "3.1", "2.8"])
+def any_registry(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningRegistry]:
+    """Registries that list referrers themselves, and those for which the client does."""
+    release = _found(request.param)
+    if release == programs.OLAREG:
+        yield request.getfixturevalue("olareg")
+        return
+    with programs.running(release, tmp_path_factory.mktemp("any")) as registry:
+        yield registry
 
 
 @pytest.fixture(scope="module")

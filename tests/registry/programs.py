@@ -33,10 +33,15 @@ _STATES = (
 )
 _START_SECONDS = 20.0
 
+OLAREG = "olareg"
+"""Another registry, which lists referrers itself, as distribution does not."""
+
 
 def find_program(release: str) -> Path | None:
-    """The registry program of a release: 3.1 is ours, 2.8 is Debian's `docker-registry`."""
-    if release == "2.8":
+    """The registry program of a release: 3.1 is ours, 2.8 is Debian's `docker-registry`; or olareg."""
+    if release == OLAREG:
+        found = find(release)
+    elif release == "2.8":
         found = shutil.which("docker-registry")
     else:
         found = os.environ.get("DLR_TEST_REGISTRY") or find("registry")
@@ -148,6 +153,23 @@ def running(release: str, folder: Path, **options: Any) -> Iterator[RunningRegis
     process = ready.start()
     try:
         yield ready.registry
+    finally:
+        _end(process)
+
+
+@contextmanager
+def running_olareg(folder: Path) -> Iterator[RunningRegistry]:
+    """Run olareg until the block ends."""
+    program = find_program(OLAREG)
+    assert program, OLAREG
+    port, log, storage = free_port(), folder / "olareg.log", folder / "olareg"
+    storage.mkdir()
+    registry = RunningRegistry(OLAREG, f"localhost:{port}", storage, log=log)
+    place = ("--addr", "127.0.0.1", "--port", str(port), "--dir", storage)
+    words = (program, "serve", *place, "--api-delete", "--api-blob-delete")
+    process = Configured(words, log, registry, port, tls=False).start()
+    try:
+        yield registry
     finally:
         _end(process)
 

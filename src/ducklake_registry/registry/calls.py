@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from ducklake_registry.oci import media_types
 from ducklake_registry.reference import Digest, Repository, Tag
@@ -62,11 +63,12 @@ class Calls:
         name, known = Repository(repository), Digest(digest)
         return Call(method, f"/v2/{name}/blobs/{known}", scope or pull(name), self.place(name, known))
 
-    def referrers(self, repository: str, digest: str) -> Call:
-        """Ask for what refers to a manifest."""
+    def referrers(self, repository: str, digest: str, artifact_type: str = "") -> Call:
+        """Ask for what refers to a manifest; a registry may list other types all the same."""
         name, known = Repository(repository), Digest(digest)
+        query = f"?artifactType={quote(artifact_type, safe='')}" if artifact_type else ""
         subject = f"the referrers of {self.place(name, known)}"
-        return Call("GET", f"/v2/{name}/referrers/{known}", pull(name), subject)
+        return Call("GET", f"/v2/{name}/referrers/{known}{query}", pull(name), subject)
 
     def place(self, repository: str, reference: str = "") -> str:
         """Name a repository, or what is in it, as the user would."""

@@ -91,7 +91,7 @@ class Manifests(Verbs):
 
         Asks the referrers API, and where there is none the tag that stands in for it.
         """
-        call = self._calls.referrers(repository, digest)
+        call = self._calls.referrers(repository, digest, artifact_type)
         try:
             found = [
                 Descriptor.from_json(entry)
@@ -108,7 +108,7 @@ class Manifests(Verbs):
         index = self._fallback_index(repository, subject)
         known = index.manifests if index else ()
         if all(entry.digest != manifest.digest for entry in known):
-            listed = Index.of([*known, manifest.descriptor])
+            listed = Index.of([*known, _as_referrer(manifest)])
             self.put_manifest(repository, fallback_tag(subject), listed)
 
     def _unfile_referrer(self, repository: str, subject: Digest, digest: Digest) -> None:
@@ -147,6 +147,14 @@ def verify(content: bytes, digest: Digest, subject: str) -> None:
 def fallback_tag(subject: Digest) -> Tag:
     """Return the tag of the index that lists what refers to a manifest ("Referrers Tag Schema")."""
     return Tag(f"{subject.algorithm}-{subject.hex}"[:128])
+
+
+def _as_referrer(manifest: Manifest | Index) -> Descriptor:
+    """Describe a manifest for the list of referrers: an artifact without a type has that of its config."""
+    described = manifest.descriptor
+    if described.artifact_type or isinstance(manifest, Index):
+        return described
+    return replace(described, artifact_type=manifest.config.media_type)
 
 
 def _digest(text: str, subject: str) -> Digest:
