@@ -8,7 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.e2e.conftest import run
 from tests.registry import programs
@@ -78,6 +78,21 @@ def in_memory_and_full(environment: Environment) -> Iterator[None]:
     with patched(environment, "deployment/docker-registry", json.dumps([change]), json.dumps([back])):
         in_registry(environment, "dd", "if=/dev/zero", "of=/var/lib/registry/filler", "bs=1M", "count=31")
         yield
+
+
+def not_on_the_volume(environment: Environment) -> AbstractContextManager[None]:
+    """The volume is there and sound, but somebody has told the registry to keep its files beside it."""
+    pod, container = "/spec/template/spec", "/spec/template/spec/containers/0"
+    beside = {"name": "beside", "emptyDir": {}}
+    told = {"name": "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", "value": "/beside"}
+    added: dict[str, Any] = {
+        f"{pod}/volumes/2": beside,
+        f"{container}/volumeMounts/2": {"name": "beside", "mountPath": "/beside"},
+        f"{container}/env/1": told,
+    }
+    change = [{"op": "add", "path": path, "value": value} for path, value in added.items()]
+    back = [{"op": "remove", "path": path} for path in added]
+    return patched(environment, "deployment/docker-registry", json.dumps(change), json.dumps(back))
 
 
 @contextlib.contextmanager
@@ -172,6 +187,12 @@ FAULTS = [
         read_only,
         ("--category", "storage"),
         {"storage/mount": "mounted read-only", "storage/content": "read-only|status 500"},
+    ),
+    Fault(
+        "not on the volume",
+        not_on_the_volume,
+        ("--category", "storage"),
+        {"storage/content": "was pushed, but is not on the volume"},
     ),
     Fault(
         "in memory and full",
