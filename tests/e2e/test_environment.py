@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
-from ducklake_registry.registry import RegistryClient
-from tests.e2e.conftest import eventually, run
+from tests.e2e.conftest import run
+from tests.e2e.failing import CLUSTER, ENGINE, MISSING, REGISTRY, USAGE, failed
+from tests.e2e.project import DOCKERFILE, IMAGE, NAMESPACE, NAP, Project, made
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -23,117 +22,13 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.cluster
 
-USAGE, MISSING, CLUSTER = 2, 1, 3
-IMAGE = "napper"
-NAMESPACE = "nap"
-DOCKERFILE = 'FROM debian:bookworm-slim\nCOPY version start /\nUSER 1000\nCMD ["sh", "/start"]\n'
-NAP = "cat /version; exec sleep infinity\n"
-
-
-@dataclass(frozen=True)
-class Project:
-    """A project with an environment, in a checkout of its own, on the shared cluster."""
-
-    folder: Path
-    environment: Environment
-
-    def dlr(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "ducklake_registry", *words],
-            env=self.environment.variables | variables,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-
-    def prod(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Deploy to production: the same cluster under another context's name, and its registry."""
-        named = {"PROD_CONTEXT": "production", "PROD_REGISTRY": self.environment.registry} | variables
-        return self.dlr("deploy-prod", *words, **named)
-
-    def write(self, name: str, text: str) -> None:
-        (self.folder / name).parent.mkdir(exist_ok=True)
-        (self.folder / name).write_text(text)
-
-    def write_app(self, command: tuple[str, ...] = ("cat", "/version")) -> None:
-        """Write the workloads; `command` is what the Job runs."""
-        self.write("deploy/20-app.yaml", yaml.safe_dump_all(_workloads(command)))
-
-    def commit(self) -> None:
-        who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
-        run("git", "-C", str(self.folder), "add", "--all")
-        run("git", "-C", str(self.folder), *who, "commit", "--quiet", "--allow-empty", "--message=next")
-
-    def digest(self, tag: str) -> str:
-        with RegistryClient(self.environment.registry, auth=None) as client:
-            return client.head_manifest(IMAGE, tag).digest
-
-    def kubectl(self, *words: str) -> str:
-        return self.environment.kubectl("-n", NAMESPACE, *words)
-
-    def found(self, kind: str) -> list[dict[str, Any]]:
-        items: list[dict[str, Any]] = json.loads(self.kubectl("get", kind, "-o", "json"))["items"]
-        return items
-
-    def running(self) -> set[str]:
-        """The images that the pods of the environment really run, by the digests that their nodes know."""
-        pods = [each for each in self.found("pods") if "deletionTimestamp" not in each["metadata"]]
-        statuses = (each for pod in pods for each in pod["status"].get("containerStatuses", ()))
-        return {each["imageID"].rpartition("@")[2] for each in statuses}
-
-    def said(self) -> str:
-        """What the newest version says when it starts."""
-        (newest, *_) = (each for each in self.found("pods") if _is_napper(each))
-        logs = ("logs", newest["metadata"]["name"], "-c", "napper")
-        eventually(lambda: self.kubectl(*logs) != "")  # it runs, but need not have come so far
-        return self.kubectl(*logs)
-
-
-def _is_napper(pod: dict[str, Any]) -> bool:
-    """Tell whether a pod is the Deployment's and is to stay: `kubectl logs` would take the old one as well."""
-    metadata = pod["metadata"]
-    return metadata.get("labels", {}).get("app") == "napper" and "deletionTimestamp" not in metadata
-
-
-def _workloads(command: tuple[str, ...]) -> list[dict[str, Any]]:
-    """A Deployment, a Job and a CronJob of the image, which has another name in each place."""
-    napper = {
-        "terminationGracePeriodSeconds": 0,
-        "initContainers": [{"name": "first", "image": f"registry.example.com/{IMAGE}:v9", "command": ["true"]}],
-        "containers": [{"name": "napper", "image": IMAGE}],
-    }
-    once = {"name": "once", "image": f"localhost:5000/{IMAGE}", "command": list(command)}
-    job = {"backoffLimit": 0, "template": {"spec": {"restartPolicy": "Never", "containers": [once]}}}
-    return [
-        _made("apps/v1", "Deployment", "napper", _replicas(2, "napper", napper)),
-        _made("batch/v1", "Job", "once", job),
-        _made("batch/v1", "CronJob", "nightly", {"schedule": "0 3 * * *", "jobTemplate": {"spec": job}}),
-    ]
-
-
-def _made(version: str, kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
-    metadata = {"name": name, "namespace": NAMESPACE}
-    return {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec}
-
-
-def _replicas(count: int, name: str, pod: dict[str, Any]) -> dict[str, Any]:
-    labels = {"app": name}
-    template = {"metadata": {"labels": labels}, "spec": pod}
-    return {"replicas": count, "selector": {"matchLabels": labels}, "template": template}
-
 
 @pytest.fixture(scope="module")
 def project(environment: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     folder = tmp_path_factory.mktemp("napper")
     project = Project(folder, environment)
-    project.write("Dockerfile", 'FROM debian:bookworm-slim\nCOPY version /\nUSER 1000\nCMD ["sh", "/start"]\n')
-    project.write(
-        "Dockerfile", 'FROM debian:bookworm-slim\nCOPY version start /\nUSER 1000\nCMD ["sh", "/start"]\n'
-    )
-    project.write("start", "cat /version; exec sleep infinity\n")
+    project.write("Dockerfile", DOCKERFILE)
+    project.write("start", NAP)
     project.write("version", "version 1\n")
     project.write("dlr.toml", f'[environment]\nmanifests = ["deploy"]\n[[environment.build]]\nimage = "{IMAGE}"\n')
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
@@ -158,14 +53,6 @@ def deployed(project: Project) -> Project:
 def outcomes(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
     assert done.returncode == 0, done.stderr
     return dict(re.findall(r"^✓ (.*): (\S.*?) \(", done.stderr, re.MULTILINE))
-
-
-def fails(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    assert len([line for line in done.stderr.splitlines() if line.startswith("error: ")]) == 1, done.stderr
-    for word in words:
-        assert word in done.stderr, done.stderr
 
 
 def test_what_runs_is_what_was_built(deployed: Project) -> None:
@@ -242,7 +129,7 @@ def test_a_version_that_does_not_start_says_why(deployed: Project) -> None:
     deployed.write("start", "cat /version; echo no lake here >&2; exit 7\n")
     try:
         done = deployed.dlr("build-and-push")
-        fails(
+        failed(
             done, CLUSTER, "exited with 7", "log: no lake here", "hint: the log tells why: kubectl --context kind-"
         )
         assert done.stdout.startswith(f"{deployed.environment.registry}/{IMAGE}@sha256:"), (
@@ -256,7 +143,7 @@ def test_a_version_that_does_not_start_says_why(deployed: Project) -> None:
 
 def test_a_job_that_fails_says_why_and_is_made_anew(deployed: Project) -> None:
     deployed.write_app(("sh", "-c", "echo bad lake; exit 3"))
-    fails(deployed.dlr("deploy-kind"), CLUSTER, "Job once has failed", "log: bad lake")
+    failed(deployed.dlr("deploy-kind"), CLUSTER, "Job once has failed", "log: bad lake")
     deployed.write_app()
     done = deployed.dlr("deploy-kind")
     assert done.returncode == 0, done.stderr
@@ -268,14 +155,14 @@ def test_a_build_that_fails_changes_nothing(deployed: Project) -> None:
     dockerfile = (deployed.folder / "Dockerfile").read_text()
     deployed.write("Dockerfile", f"{dockerfile}RUN exit 9\n")
     try:
-        fails(deployed.dlr("deploy-kind"), 5, "the build failed at step")
+        failed(deployed.dlr("deploy-kind"), ENGINE, "the build failed at step")
     finally:
         deployed.write("Dockerfile", dockerfile)
     assert deployed.running() == before
 
 
 def test_what_was_never_built_cannot_run(deployed: Project) -> None:
-    fails(deployed.dlr("deploy-kind", "--no-build", "--tag", "v0"), MISSING, f"{IMAGE}:v0 is not in the registry")
+    failed(deployed.dlr("deploy-kind", "--no-build", "--tag", "v0"), MISSING, f"{IMAGE}:v0 is not in the registry")
 
 
 def test_only_the_registry(deployed: Project) -> None:
@@ -317,7 +204,7 @@ def test_production_gets_what_was_shown_and_nothing_before_the_yes(production: P
         assert "change  Deployment napper" in text
         assert "replace Job once" in text
         assert f"+      - image: {registry}/{IMAGE}@{digest}" in text
-    fails(asked, USAGE, "not done without a yes: Deploy this to production at https://127.0.0.1:")
+    failed(asked, USAGE, "not done without a yes: Deploy this to production at https://127.0.0.1:")
     assert production.running() == before
 
     done = production.prod("--yes", IMAGE_TAG="v3")
@@ -362,16 +249,16 @@ def _alone(word: str) -> dict[str, Any]:
     command = ["sh", "-c", f"echo {word} $WORD; exec sleep infinity"]
     secret = [{"secretRef": {"name": "from-elsewhere"}}]
     container = {"name": "alone", "image": IMAGE, "command": command, "envFrom": secret}
-    return _made("v1", "Pod", "alone", {"terminationGracePeriodSeconds": 0, "containers": [container]})
+    return made("v1", "Pod", "alone", {"terminationGracePeriodSeconds": 0, "containers": [container]})
 
 
 def test_what_production_refuses(production: Project) -> None:
     before = production.running()
-    fails(production.prod("--yes", IMAGE_TAG="v0"), MISSING, f"{IMAGE}:v0 is not in the registry", "--prod")
-    fails(production.prod("--yes", IMAGE_TAG="latest"), USAGE, "`latest` is no tag for production")
-    fails(production.prod("--yes", IMAGE_TAG="v3", PROD_CONTEXT="nowhere"), USAGE, "no context 'nowhere'")
-    fails(production.prod("--yes", IMAGE_TAG="v3", PROD_REGISTRY="localhost:1"), 4, "localhost:1")
-    production.write("deploy/50-more.yaml", yaml.safe_dump(_made("v1", "ConfigMap", "more", {})))
-    fails(production.prod("--yes", IMAGE_TAG="v3"), USAGE, "the checkout differs from its commit", "git status")
+    failed(production.prod("--yes", IMAGE_TAG="v0"), MISSING, f"{IMAGE}:v0 is not in the registry", "--prod")
+    failed(production.prod("--yes", IMAGE_TAG="latest"), USAGE, "`latest` is no tag for production")
+    failed(production.prod("--yes", IMAGE_TAG="v3", PROD_CONTEXT="nowhere"), USAGE, "no context 'nowhere'")
+    failed(production.prod("--yes", IMAGE_TAG="v3", PROD_REGISTRY="localhost:1"), REGISTRY, "localhost:1")
+    production.write("deploy/50-more.yaml", yaml.safe_dump(made("v1", "ConfigMap", "more", {})))
+    failed(production.prod("--yes", IMAGE_TAG="v3"), USAGE, "the checkout differs from its commit", "git status")
     (production.folder / "deploy/50-more.yaml").unlink()
     assert production.running() == before
