@@ -40,7 +40,8 @@ def _found(release: str) -> str:
 @pytest.fixture(scope="session")
 def olareg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRegistry]:
     """A registry that lists referrers itself."""
-    with programs.running_olareg(tmp_path_factory.mktemp(_found(programs.OLAREG))) as registry:
+    folder = tmp_path_factory.mktemp(_found(programs.OLAREG))
+    with programs.running_olareg(folder, "--api-delete", "--api-blob-delete") as registry:
         yield registry
 
 

@@ -158,15 +158,15 @@ def running(release: str, folder: Path, **options: Any) -> Iterator[RunningRegis
 
 
 @contextmanager
-def running_olareg(folder: Path) -> Iterator[RunningRegistry]:
-    """Run olareg until the block ends."""
+def running_olareg(folder: Path, *deletes: str) -> Iterator[RunningRegistry]:
+    """Run olareg until the block ends; `deletes` are the flags for what it lets one delete."""
     program = find_program(OLAREG)
     assert program, OLAREG
     port, log, storage = free_port(), folder / "olareg.log", folder / "olareg"
     storage.mkdir()
     registry = RunningRegistry(OLAREG, f"localhost:{port}", storage, log=log)
     place = ("--addr", "127.0.0.1", "--port", str(port), "--dir", storage)
-    words = (program, "serve", *place, "--api-delete", "--api-blob-delete")
+    words: tuple[str | Path, ...] = (program, "serve", *place, *deletes)
     process = Configured(words, log, registry, port, tls=False).start()
     try:
         yield registry

@@ -176,9 +176,10 @@ def _not_allowed(answer: Answer, said: _Problem, subject: str, registry: str, hi
     """Tell delete disabled from read-only.
 
     distribution answers UNSUPPORTED where deleting is disabled; in its read-only mode the route itself has
-    no such method, and the answer is plain text with `Allow`.
+    no such method, and the answer is plain text with `Allow`. Other registries leave out both.
     """
-    if "UNSUPPORTED" not in said.codes and answer.method not in answer.header("allow"):
+    allowed = answer.header("allow")
+    if "UNSUPPORTED" not in said.codes and allowed and answer.method not in allowed:
         return ReadOnly(
             f"{registry} is read-only: it refuses to change {subject}",
             "end its maintenance mode: storage.maintenance.readonly.enabled in the registry's config.yml",

@@ -21,9 +21,15 @@ class Manifests(Verbs):
     """Reads and changes what names images: lists, tags, manifests and what refers to them."""
 
     def catalog(self) -> Iterator[Repository]:
-        """Give the names of all repositories, also of those whose images were all deleted."""
+        """Give the names of all repositories, also of those whose images were all deleted.
+
+        Raises NotFound where there is no such list: it is distribution's own, the OCI specification has none.
+        """
         try:
             yield from names(self._session, self._calls.catalog(), "repositories", Repository)
+        except NotFound as error:
+            hint = "not every registry has one; name the repository: dlr list-registry-images REPOSITORY"
+            raise NotFound(error.message, hint) from error
         except Unsupported:
             # Only the first page can be too large, so that nothing is given twice.
             small = self._calls.catalog(large_pages=False)
