@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -83,15 +84,15 @@ class KindCluster:
 
         One that comes up by itself is as good as made; any other is made anew, if it holds nothing yet.
         """
-        try:
-            if all(node.running for node in nodes):
-                self._wait_for_api(nodes, Deadline(min(_PATIENCE, self.deadline.remaining)), report)
+        with contextlib.suppress(ClusterError, TimeoutExpired):
+            patience = Deadline(min(_PATIENCE, self.deadline.remaining))
+            # kind makes the class after nearly all else: a node may be ready long before pods may be on it.
+            if all(node.running for node in nodes) and self._wait_for_api(nodes, patience, report):
                 # The class may have been made before kind was: that there is one tells nothing of the rest.
                 self._make_storage(nodes[0], report)
                 self.mark()
                 return "completed"
-        except (ClusterError, TimeoutExpired):
-            report("it was left half made; making it anew")
+        report("it was left half made; making it anew")
         begun = self.engine.has_files(nodes[0].name, _BEGUN)
         for node in nodes:
             self._check_empty(node, begun=begun)
