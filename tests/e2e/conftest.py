@@ -188,6 +188,17 @@ def registry_afterwards(environment: Environment) -> Iterator[None]:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.fixture(scope="module")
+def sound_afterwards(environment: Environment) -> Iterator[None]:
+    """Whatever the tests of a module have come to, those of others find the environment as it was."""
+    from tests.e2e.faults import wait_for_answers  # which has this module's environment
+
+    wait_for_answers(environment)  # the nodes' proxies may still follow what the module before has put back
+    yield
+    done = environment.run_dlr("deploy-kind")
+    assert done.returncode == 0, done.stderr
+
+
 def write_strangers_kubeconfig(path: Path) -> None:
     """Write a kubeconfig as a user may have it: another cluster, which is the current one."""
     content = {

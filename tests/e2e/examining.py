@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.e2e.conftest import run
+
 if TYPE_CHECKING:
     from tests.e2e.conftest import Environment
 
 SECONDS = 150.0
+IN_STORAGE = ("--namespace", "storage")
 
 
 @dataclass(frozen=True)
@@ -81,3 +84,11 @@ def typed(environment: Environment, repair: str) -> None:
     argv = ["bash", "-c", repair]
     done = subprocess.run(argv, env=surroundings, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == 0, f"{repair}: {done.stdout}{done.stderr}"
+
+
+def push_of_random_bytes(name: str, megabytes: int, folder: Path) -> None:
+    """Build an image that cannot be compressed, and push it."""
+    (folder / "Dockerfile").write_text("FROM scratch\nCOPY content /\n")
+    (folder / "content").write_bytes(os.urandom(megabytes << 20))
+    run("docker", "build", "--quiet", f"--tag={name}", str(folder))
+    run("docker", "push", name)
