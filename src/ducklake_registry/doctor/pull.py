@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import difflib
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ducklake_registry.cluster import kinds
 from ducklake_registry.doctor.finding import Finding, Look, Severity, sound
 from ducklake_registry.doctor.kubernetes import ELSEWHERE
+from ducklake_registry.doctor.owners import Owner
 from ducklake_registry.doctor.wiring import names_of
-from ducklake_registry.errors import Denied, DlrError, NotFound, Unauthorized, UsageError
+from ducklake_registry.errors import Denied, DlrError, EngineError, NotFound, Unauthorized, UsageError
 from ducklake_registry.reference import Reference, is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ducklake_registry.doctor.patient import Patient
     from ducklake_registry.manifests import Object
@@ -23,16 +25,23 @@ if TYPE_CHECKING:
 _NEVER = "ErrImageNeverPull"
 _NO_IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "RegistryUnavailable", _NEVER})
 _SHOWN = 5
+_SECRET = "registry-login"  # noqa: S105 - its name
 
 
 @dataclass(frozen=True, slots=True)
 class _Lacking:
-    """A pod that does not get an image: the node's reason and words, and whether it has a secret for pulling."""
+    """A pod that does not get an image: the node's reason and words, and whether it has a secret for pulling.
+
+    `container` is the one that wants the image, `among` the list that it is in, `owner` where that is changed.
+    """
 
     pod: str
     reason: str
     said: str
     has_secret: bool
+    container: str
+    among: str
+    owner: Owner
 
 
 def pull(patient: Patient) -> Look:
@@ -69,19 +78,24 @@ def _failing(pods: list[Object]) -> dict[str, list[_Lacking]]:
     """Return, for each image that cannot be pulled, the pods that want it."""
     found: dict[str, list[_Lacking]] = {}
     for pod in pods:
-        for status in _statuses(pod):
+        for among, status in _statuses(pod):
             waiting = status.get("state", {}).get("waiting") or {}
             if waiting.get("reason") in _NO_IMAGE:
-                name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
-                has_secret = bool(pod["spec"].get("imagePullSecrets"))
-                lacking = _Lacking(name, waiting["reason"], waiting.get("message", ""), has_secret)
-                found.setdefault(status["image"], []).append(lacking)
+                found.setdefault(status["image"], []).append(_lacking(pod, among, status["name"], waiting))
     return found
 
 
-def _statuses(pod: Object) -> Iterator[Object]:
-    for key in ("initContainerStatuses", "containerStatuses"):
-        yield from pod.get("status", {}).get(key) or ()
+def _lacking(pod: Object, among: str, container: str, waiting: Object) -> _Lacking:
+    name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+    has_secret = bool(pod["spec"].get("imagePullSecrets"))
+    said = waiting.get("message", "")
+    return _Lacking(name, waiting["reason"], said, has_secret, container, among, Owner.of(pod))
+
+
+def _statuses(pod: Object) -> Iterator[tuple[str, Object]]:
+    """Give what a pod says of its containers, and which list of its spec those are in."""
+    for among, key in (("initContainers", "initContainerStatuses"), ("containers", "containerStatuses")):
+        yield from ((among, each) for each in pod.get("status", {}).get(key) or ())
 
 
 def _images(pod: Object) -> Iterator[str]:
@@ -107,26 +121,47 @@ def _explained(patient: Patient, image: str, lacking: list[_Lacking]) -> Finding
         return Finding(f"{seen}: {error.message}", "that is no name of an image", error.hint or "correct the name")
     own = {*names_of(patient), patient.endpoint.name}
     if all(each.reason == _NEVER for each in lacking):
-        return _never(image, who, Severity.BROKEN if wanted.registry in own else Severity.WARNING)
+        return _never(
+            patient, image, who, lacking, Severity.BROKEN if wanted.registry in own else Severity.WARNING
+        )
     if wanted.registry in own:
         return _of_ours(patient, wanted, seen, lacking)
     if wanted.registry == "docker.io" and _has(patient, _without_library(wanted)):
         means = f"the name has no registry in it, so the node looks at docker.io; {patient.endpoint.name} has it"
-        return Finding(seen, means, f"write {patient.endpoint.name}/{_without_library(wanted)} in the pod")
+        right = f"{patient.endpoint.name}/{_without_library(wanted)}"
+        return Finding(seen, means, _with_image(patient, lacking, right))
     if is_loopback(wanted.registry.partition(":")[0]):
         means = f"the nodes know no registry of the name {wanted.registry}: this one is {patient.endpoint.name}"
         path = str(wanted).partition("/")[2]
-        return Finding(seen, means, f"write {patient.endpoint.name}/{path} in the pod", independent=True)
+        right = f"{patient.endpoint.name}/{path}"
+        return Finding(seen, means, _with_image(patient, lacking, right), independent=True)
     means = f"it comes from {wanted.registry}, not from this registry: {_last_words(lacking)}"
     describe = patient.case.kubectl(patient.context, "describe pod", *reversed(_named(first)))
     return Finding(seen, means, describe, Severity.WARNING, independent=True)
 
 
-def _never(image: str, who: str, severity: Severity) -> Finding:
+def _with_image(patient: Patient, lacking: list[_Lacking], image: str) -> str:
+    """Return what gives the pods that lack an image another one: those of one owner are changed together."""
+    commands = (each.owner.with_image(patient, each.container, image) for each in lacking)
+    return " && ".join(dict.fromkeys(commands))
+
+
+def _changed(
+    patient: Patient, lacking: list[_Lacking], change: Callable[[_Lacking], dict[str, Any]]
+) -> str | None:
+    """Return what changes the specs of pods; None where it takes more than a command."""
+    commands = [each.owner.changed(patient, change(each)) for each in lacking]
+    return " && ".join(dict.fromkeys(filter(None, commands))) if all(commands) else None
+
+
+def _never(patient: Patient, image: str, who: str, lacking: list[_Lacking], severity: Severity) -> Finding:
     """Explain a pod whose node is not to pull at all, so that the registry is not even asked."""
     means = "its imagePullPolicy is Never, so the node does not ask any registry"
     seen = f"{who} does not have {image} on its node"
-    return Finding(seen, means, "write imagePullPolicy: IfNotPresent in the pod", severity, independent=True)
+    policy = {"imagePullPolicy": "IfNotPresent"}
+    repair = _changed(patient, lacking, lambda each: {each.among: [{"name": each.container} | policy]})
+    by_hand = "write imagePullPolicy: IfNotPresent in what makes the pod"
+    return Finding(seen, means, repair or by_hand, severity, independent=True)
 
 
 def _of_ours(patient: Patient, wanted: Reference, seen: str, lacking: list[_Lacking]) -> Finding:
@@ -136,20 +171,32 @@ def _of_ours(patient: Patient, wanted: Reference, seen: str, lacking: list[_Lack
         patient.client.head_manifest(repository, reference)
     except NotFound:
         near = _near(patient, wanted)
-        means = f"the registry has no such image{f'; it has {near}' if near else ''}"
-        target = f"{patient.endpoint.name}/{name}"
-        repair = f"docker tag IMAGE {target} && docker push {target}"
-        return Finding(seen, means, repair, independent=True)
+        means = "the registry has no such image" + (f"; it has {', '.join(near)}" if near else "")
+        return Finding(seen, means, _provided(patient, wanted, name, near, lacking), independent=True)
     except DlrError as error:
         return Finding(seen, error.message, error.hint or patient.case.dlr("registry-status"))
-    without = next((each for each in lacking if not each.has_secret), None)
+    without = [each for each in lacking if not each.has_secret]
     if without and _wants_login(patient, repository, reference):
-        means = f"the registry wants a login, and pod {without.pod} has no secret for pulling"
-        return Finding(seen, means, _secret(patient, wanted.registry, without.pod), independent=True)
+        means = f"the registry wants a login, and pod {without[0].pod} has no secret for pulling"
+        return Finding(seen, means, _secret(patient, wanted.registry, without), independent=True)
     means = f"the registry has it, but the node does not get it: {_last_words(lacking)}"
     repair = patient.case.deploy_kind(str(patient.kind_name), patient.mapped or patient.endpoint.port)
     look = patient.case.dlr("test-registry", category="images")
     return Finding(seen, means, repair if patient.kind_name else look)
+
+
+def _provided(patient: Patient, wanted: Reference, name: str, near: list[str], lacking: list[_Lacking]) -> str:
+    """Return how a pod gets an image that the registry lacks: what was forgotten is pushed, the misspelt set."""
+    target = f"{patient.endpoint.name}/{name}"
+    with suppress(EngineError):
+        if patient.engine.image_id(target):
+            return f"docker push {target}"
+        if patient.engine.image_id(name):
+            return f"docker tag {name} {target} && docker push {target}"
+    push = f"docker tag IMAGE {target} && docker push {target}"
+    if not near:
+        return push
+    return f"{_with_image(patient, lacking, f'{wanted.registry}/{near[0]}')}  # or {push}"
 
 
 def _wants_login(patient: Patient, repository: str, reference: str) -> bool:
@@ -164,25 +211,40 @@ def _wants_login(patient: Patient, repository: str, reference: str) -> bool:
     return False
 
 
-def _secret(patient: Patient, registry: str, pod: str) -> str:
-    """Return how a pod gets a login. Source: Kubernetes, "Pull an Image from a Private Registry"."""
+def _secret(patient: Patient, registry: str, lacking: list[_Lacking]) -> str:
+    """Return how pods get a login. Source: Kubernetes, "Pull an Image from a Private Registry"."""
     who = patient.client.credentials
     user = shlex.quote(who.username) if who and who.username else "USER"
     login = (f"--docker-server {registry}", f"--docker-username {user}", "--docker-password PASSWORD")
-    create = ("create secret docker-registry registry-login", _named(pod)[0], *login)
-    where = "and write imagePullSecrets: [{name: registry-login}] into the pod's spec"
-    return f"{patient.case.kubectl(patient.context, *create)}  # {where}"
+    create = [
+        patient.case.kubectl(
+            patient.context, "create secret docker-registry", _SECRET, "--namespace", each, *login
+        )
+        for each in dict.fromkeys(each.owner.namespace for each in lacking)
+    ]
+    use = _changed(patient, lacking, lambda _: {"imagePullSecrets": [{"name": _SECRET}]})
+    by_hand = f"  # and write imagePullSecrets: [{{name: {_SECRET}}}] into what makes the pod"
+    return " && ".join(create) + (f" && {use}" if use else by_hand)
 
 
-def _near(patient: Patient, wanted: Reference) -> str:
-    """Return the tags or repositories that somebody may have meant."""
+def _near(patient: Patient, wanted: Reference) -> list[str]:
+    """Return the images that somebody may have meant, the nearest first."""
     try:
-        tags = list(patient.client.tags(str(wanted.repository)))
-        near = difflib.get_close_matches(str(wanted.tag), tags, 3, 0.3) or tags[-3:]
-        return ", ".join(f"{wanted.repository}:{tag}" for tag in near)
+        return _tags(patient, str(wanted.repository), wanted.tag)
     except NotFound:
         near = difflib.get_close_matches(str(wanted.repository), list(patient.client.catalog()), 3)
-        return ", ".join(near)
+    found: list[str] = []
+    for each in near:
+        with suppress(DlrError):  # the tags of one may all be gone
+            found += _tags(patient, each, wanted.tag)[:1]
+    return found
+
+
+def _tags(patient: Patient, repository: str, wanted: str | None) -> list[str]:
+    """Return the images of a repository whose tags are near to one, the last ones if none is."""
+    tags = list(patient.client.tags(repository))
+    near = difflib.get_close_matches(str(wanted), tags, 3, 0.3) or tags[:-4:-1]
+    return [f"{repository}:{tag}" for tag in near]
 
 
 def _has(patient: Patient, name: str) -> bool:
