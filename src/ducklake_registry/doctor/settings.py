@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import http.client
 import socket
+import sys
 import urllib.error
 import urllib.request
 from contextlib import suppress
 from http import HTTPStatus
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from ducklake_registry.doctor.patient import Patient
 
 _SECONDS = 3.0
+_ENGINES = Path("/etc/docker/daemon.json")
 
 
 def client(patient: Patient) -> Look:
@@ -86,10 +89,24 @@ def _insecure(patient: Patient) -> Finding | None:
         name = patient.endpoint.name
         seen = f"the registry is plain HTTP, and the engine's insecure-registries do not have {name}"
         means = 'docker push and pull end with "server gave HTTP response to HTTPS client"'
-        setting = f'{{"insecure-registries": ["{name}"]}}'
-        repair = f"put {setting} into /etc/docker/daemon.json, and: sudo systemctl restart docker"
-        return Finding(seen, means, repair, independent=True)
+        return Finding(seen, means, _allow(name), independent=True)
     return None
+
+
+def _allow(name: str) -> str:
+    """Return how an engine is told to speak plain HTTP to a registry.
+
+    It reads that anew while it runs on; an engine that is started anew ends its containers. Source: Docker's
+    reference of dockerd, "Configuration reload behavior".
+    """
+    setting = f'{{"insecure-registries": ["{name}"]}}'
+    if sys.platform == "darwin":
+        return f"put {setting} into Docker Desktop's settings, Docker Engine, and restart it"
+    write = f"sudo tee {_ENGINES} >/dev/null && sudo systemctl reload docker"
+    if not _ENGINES.exists():
+        return f"echo '{setting}' | {write}"
+    merged = f"""$(sudo jq '."insecure-registries" += ["{name}"]' {_ENGINES})"""
+    return f"""settings={merged} && printf '%s\\n' "$settings" | {write}"""
 
 
 def allowed(info: dict[str, Any], name: str) -> bool:
