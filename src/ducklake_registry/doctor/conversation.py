@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from ducklake_registry.cluster import kinds
 from ducklake_registry.doctor.address import AIRPLAY_OFF, AIRTUNES
 from ducklake_registry.doctor.clock import set_clock, skewed
 from ducklake_registry.doctor.configuration import DELETE, configured
@@ -47,7 +48,7 @@ def tls(patient: Patient) -> Look:
     soon = Finding(
         f"the certificate expires in {left.days} days, on {shown.expires:%Y-%m-%d}",
         "from then on nobody pushes or pulls",
-        _look_at(patient),
+        _renewal(patient) or _look_at(patient),
         Severity.WARNING,
     )
     return sound(f"trusted until {shown.expires:%Y-%m-%d}, {shown.protocol}", soon if left < _SOON else None)
@@ -59,11 +60,12 @@ def _refused(patient: Patient, error: RegistryUnreachable) -> Finding:
     if not isinstance(cause, ssl.SSLCertVerificationError):
         if "does not speak TLS" in error.message:
             means = "it is asked over TLS, but its registry is plain HTTP"
-            return Finding(error.message, means, f"name it with its scheme: --registry http://{name}")
+            return Finding(error.message, means, _named(f"http://{name}"))
         return Finding(error.message, "there is no TLS connection", f"curl -v {patient.endpoint.url}/v2/")
     if cause.verify_code == _EXPIRED:
         means = "who runs the registry has not renewed it, or this machine's clock is ahead"
-        return Finding(error.message, means, f"renew it; see its dates: {_look_at(patient)}")
+        repair = _renewal(patient) or f"renew it; see its dates: {_look_at(patient)}"
+        return Finding(error.message, means, repair)
     if cause.verify_code == _NOT_YET:
         return Finding(error.message, "this machine's clock is behind, or the server's was ahead", set_clock())
     if cause.verify_code in _WRONG_NAME:
@@ -73,6 +75,35 @@ def _refused(patient: Patient, error: RegistryUnreachable) -> Finding:
         )
     means = "the authority that signed it is not among those that this machine trusts"
     return Finding(error.message, means, f"name that authority: --ca-file FILE; Docker's: {_engine_ca(name)}")
+
+
+def _named(url: str) -> str:
+    """Return how a registry is named with its scheme."""
+    return f"export DLR_REGISTRY={url}  # or --registry {url}"
+
+
+def _renewal(patient: Patient) -> str | None:
+    """Return how the certificate is renewed that an ingress of the cluster shows; None where there is none.
+
+    It is in a Secret, which the ingress reads anew by itself. cert-manager writes that, for ingresses that ask it
+    to. Source: cert-manager's documentation, "Annotated Ingress resource".
+    """
+    with suppress(DlrError):
+        for ingress in patient.cluster.objects(kinds.INGRESS, patient.case.namespace) if patient.belongs else ():
+            for each in ingress["spec"].get("tls") or ():
+                if patient.endpoint.host in (each.get("hosts") or ()) and each.get("secretName"):
+                    return _renewed(patient, each["secretName"], ingress["metadata"].get("annotations") or {})
+    return None
+
+
+def _renewed(patient: Patient, secret: str, annotations: dict[str, str]) -> str:
+    where = f"--namespace {patient.case.namespace}"
+    if any(each.startswith("cert-manager.io/") for each in annotations):
+        look = patient.case.kubectl(patient.context, "describe certificate", secret, where)
+        return f"{look}  # cert-manager renews it; this shows why it has not"
+    files = "--cert CERTIFICATE --key KEY --dry-run=client --output yaml"
+    create = patient.case.kubectl(patient.context, "create secret tls", secret, where, files)
+    return f"{create} | {patient.case.kubectl(patient.context, 'apply --filename -')}"
 
 
 def _look_at(patient: Patient, what: str = "-dates") -> str:
@@ -113,7 +144,7 @@ def _no_registry(patient: Patient, answer: Answer) -> Finding:
     error = problem(answer, "/v2/", patient.endpoint.name)
     if isinstance(error, RegistryUnreachable):
         means = "it speaks HTTPS, but is asked in plain HTTP"
-        return Finding(seen, means, f"name it with its scheme: --registry https://{patient.endpoint.name}")
+        return Finding(seen, means, _named(f"https://{patient.endpoint.name}"))
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Finding(seen, "the registry, or a proxy before it, fails", _log(patient))
     means = "that is no registry: another program, or a proxy that knows no registry"
