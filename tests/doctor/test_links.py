@@ -112,6 +112,13 @@ class TestPods:
         assert "Insufficient memory" in found.seen
         assert "ask for less with --cpu and --memory" in found.means
 
+    def test_no_node_takes_it_before_its_claim_has_a_class(self) -> None:
+        said = "0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found"
+        unplaced = with_image(pod()) | {"status": {"conditions": [UNSCHEDULABLE | {"message": said}]}}
+        found = only(pods.pod(patient(deployment=deployed(), pods=[unplaced], nodes=[])))
+        assert found.remedy is Remedy.RESTART
+        assert "rollout restart deployment/docker-registry" in found.repair
+
     def test_no_pod_can_be_made(self) -> None:
         refused = {"type": "ReplicaFailure", "status": "True", "message": 'pods "x" is forbidden: exceeded quota'}
         found = only(pods.pod(patient(deployment=deployed(conditions=[refused]), pods=[])))
@@ -146,7 +153,7 @@ class TestPods:
         log = ['level=fatal msg="write /var/lib/registry/x: no space left on device"']
         crashing = with_image(pod(waiting("CrashLoopBackOff")))
         facts: dict[str, Any] = {"deployment": deployed(), "pods": [crashing], "log": log}
-        assert only(pods.pod(patient(**facts))).repair.startswith("docker system prune")
+        assert only(pods.pod(patient(**facts))).repair.startswith("docker builder prune --all && docker image ")
         spec = {"resources": {"requests": {"storage": "10Gi"}}}
         metadata = {"name": "registry-storage", "namespace": "storage"}
         claim = {"metadata": metadata, "spec": spec, "status": {"phase": "Bound", "capacity": {"storage": "10Gi"}}}
@@ -256,9 +263,14 @@ class TestNodes:
         pressed = self.node(READY, {"type": "DiskPressure", "status": "True"})
         found = only(laptop.nodes(patient(nodes=[pressed])))
         assert found.seen == "node node-1 reports DiskPressure"
-        assert found.repair.startswith("docker system prune")
+        assert found.repair.startswith("docker builder prune --all && docker image prune --all  # ")
         found = only(laptop.nodes(patient(nodes=[pressed], context="production", containers=[])))
         assert found.repair == "kubectl --context production describe node node-1"
+
+    def test_a_pressure_that_no_image_makes(self) -> None:
+        pressed = self.node(READY, {"type": "PIDPressure", "status": "True"})
+        found = only(laptop.nodes(patient(nodes=[pressed])))
+        assert found.repair == f"kubectl --context {CONTEXT} describe node node-1"
 
     def test_a_kubelet_that_is_silent(self) -> None:
         silent = self.node(
@@ -291,6 +303,14 @@ class TestClaims:
         assert found.repair.endswith("dlr deploy-registry --storage-class fast")
         assert found.remedy is None, "it gives up a claim"
 
+    def test_without_any_class(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """kind's own can be made again; elsewhere it takes somebody who knows the cluster."""
+        pending = self.claim("Pending", None)
+        found = only(self.looked_at(monkeypatch, pending, [], []))
+        assert (found.repair, found.remedy) == ("dlr deploy-kind", Remedy.DEPLOY_KIND)
+        found = only(self.looked_at(monkeypatch, pending, [], [], context="production", containers=[]))
+        assert found.repair.startswith("install a storage provisioner")
+
     def test_whose_provider_is_silent(self, monkeypatch: pytest.MonkeyPatch) -> None:
         classes = [{"metadata": {"name": "fast"}, "volumeBindingMode": "Immediate"}]
         event = {
@@ -309,9 +329,14 @@ class TestClaims:
         assert look.findings == ()
 
     def looked_at(
-        self, monkeypatch: pytest.MonkeyPatch, claim: dict[str, Any], classes: list[Any], events: list[Any]
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        claim: dict[str, Any],
+        classes: list[Any],
+        events: list[Any],
+        **facts: Any,
     ) -> Look:
-        made = patient(claim=claim, api_version="v1.34.4")
+        made = patient(claim=claim, api_version="v1.34.4", **facts)
         kinds = {"StorageClass": classes, "Event": events}
         monkeypatch.setattr(type(made.cluster), "objects", lambda _self, kind, *_: kinds[kind.name])
         return kubernetes.claim(made)

@@ -7,10 +7,9 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 
-from tests.e2e.conftest import run
-from tests.e2e.examining import fixed, healthy, looked, until
+from tests.e2e.conftest import free_port, run
+from tests.e2e.examining import fixed, healthy, looked, typed, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import Environment
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("sound_afterwards")]
-
-KUBELET = "/var/lib/kubelet/config.yaml"
 
 
 def test_a_node_that_was_stopped(environment: Environment) -> None:
@@ -36,35 +33,66 @@ def test_a_node_that_was_stopped(environment: Environment) -> None:
         subprocess.run(["docker", "unpause", control_plane], capture_output=True, check=False)
 
 
-def test_a_disk_that_is_nearly_full(environment: Environment) -> None:
-    """The kubelet is made to think so, with a grace in which it throws nothing out."""
+def test_a_container_that_has_taken_the_port_of_a_node(environment: Environment) -> None:
+    """As one that starts with the machine does: the node cannot start before that is gone."""
     control_plane, _ = environment.nodes()
-    kept = run("docker", "exec", control_plane, "cat", KUBELET)
-    soft = {"evictionSoft": {"nodefs.available": "99.9%"}, "evictionSoftGracePeriod": {"nodefs.available": "1h"}}
-    with kubelet(control_plane, yaml.safe_dump(yaml.safe_load(kept) | soft), kept):
-        found = until(environment, "nodes", "DiskPressure")
-    assert found.content["broken_at"] == "nodes"
-    assert control_plane in found.of("nodes")["seen"]
-    assert "docker system prune" in found.of("nodes")["repair"]
-    environment.kubectl("wait", f"node/{control_plane}", "--for=condition=DiskPressure=False", "--timeout=60s")
-    # A kubelet that starts under pressure does not take its pods back: others have taken their place.
-    for namespace in ("local-path-storage", "kube-system"):
-        environment.kubectl("--namespace", namespace, "rollout", "status", "deployment")
-        environment.kubectl(
-            "--namespace", namespace, "delete", "pods", "--field-selector", "status.phase!=Running"
-        )
-    healthy(environment)
+    run("docker", "stop", control_plane)
+    try:
+        with holding(environment, environment.host_port) as holder:
+            found = looked(environment)
+            assert found.content["broken_at"] == "nodes"
+            assert f"the container {holder} has their port" in found.of("nodes")["means"]
+            assert found.of("host port")["seen"].endswith(f"is held by the container {holder}")
+            assert found.of("nodes")["repair"].startswith(f"{found.of('host port')['repair']} && ")
+            typed(environment, found.of("nodes")["repair"])
+            healthy(environment)
+    finally:
+        subprocess.run(["docker", "start", control_plane], capture_output=True, check=False)
+
+
+def test_a_container_that_holds_the_port_of_a_cluster_to_be(environment: Environment) -> None:
+    port = free_port()
+    others = {"DLR_CONTEXT": "kind-never-made", "DLR_REGISTRY": f"localhost:{port}"}
+    with holding(environment, port) as holder:
+        found = looked(environment, **others).of("host port")
+        assert found["seen"] == f"port {port} of this machine is held by the container {holder}"
+        assert found["follows_from"] is None
+        typed(environment, found["repair"])
+        found = looked(environment, **others).of("host port")
+        assert found["follows_from"] == "kind", "nobody has the port any more, and what would lead it is not there"
 
 
 @contextlib.contextmanager
-def kubelet(node: str, configuration: str, kept: str) -> Iterator[None]:
-    def configured(text: str) -> None:
-        write = ["docker", "exec", "--interactive", node, "tee", KUBELET]
-        subprocess.run(write, input=text, capture_output=True, text=True, check=True)
-        run("docker", "exec", node, "systemctl", "restart", "kubelet")
-
-    configured(configuration)
+def holding(environment: Environment, port: int) -> Iterator[str]:
+    """Have a container that publishes a port."""
+    name = f"{environment.name}-holder"
+    words = ("--detach", "--name", name, "--publish", f"127.0.0.1:{port}:5000", "registry:3.1.2")
     try:
-        yield
+        run("docker", "run", *words)
+        yield name
     finally:
-        configured(kept)
+        run("docker", "rm", "--force", name)
+
+
+def test_a_kubelet_that_is_silent(environment: Environment) -> None:
+    worker = environment.nodes()[-1]
+    run("docker", "exec", worker, "systemctl", "stop", "kubelet")
+    try:
+        found = until(environment, "nodes", f"node {worker} is not ready")
+        assert found.content["broken_at"] == "nodes"
+        typed(environment, found.of("nodes")["repair"])
+        healthy(environment)
+    finally:
+        run("docker", "exec", worker, "systemctl", "start", "kubelet")
+
+
+def test_an_api_server_that_is_away(environment: Environment) -> None:
+    control_plane, _ = environment.nodes()
+    run("docker", "exec", control_plane, "sh", "-c", "systemctl stop kubelet && pkill kube-apiserver")
+    try:
+        found = until(environment, "kubernetes", "does not answer")
+        assert found.content["broken_at"] == "kubernetes"
+        typed(environment, found.of("kubernetes")["repair"])
+        healthy(environment)
+    finally:
+        run("docker", "exec", control_plane, "systemctl", "start", "kubelet")

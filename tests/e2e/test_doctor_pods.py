@@ -51,3 +51,22 @@ def test_a_quota_that_has_no_room_for_a_pod(environment: Environment) -> None:
         named_and_repaired(environment, "exceeded quota: nothing", "no room for the registry's pod")
     finally:
         environment.kubectl(*IN_STORAGE, "delete", "quota", "nothing")
+
+
+def test_a_pod_that_asks_for_more_than_any_node_has(environment: Environment) -> None:
+    much = ("deployment/docker-registry", "--limits=memory=4Ti", "--requests=memory=4Ti")
+    environment.kubectl(*IN_STORAGE, "set", "resources", *much)
+    try:
+        named_and_repaired(environment, "Insufficient memory", "no node has as much as it asks for (memory 4Ti")
+    finally:
+        environment.run_dlr("deploy-registry")
+
+
+def test_nodes_that_take_no_pods(environment: Environment) -> None:
+    nodes = environment.nodes()
+    environment.kubectl("cordon", *nodes)
+    try:
+        environment.kubectl(*IN_STORAGE, "delete", "pods", "--selector=app=docker-registry")
+        named_and_repaired(environment, "were unschedulable", "one that could is cordoned")
+    finally:
+        environment.kubectl("uncordon", *nodes)

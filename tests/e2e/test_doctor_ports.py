@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shlex
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from ducklake_registry.cluster.ports import holder_of
 from tests.e2e.conftest import free_port, run
-from tests.e2e.examining import IN_STORAGE, fixed, healthy, looked, typed
+from tests.e2e.examining import IN_STORAGE, fixed, healthy, looked, typed, until
+from tests.e2e.faults import restart
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Environment
@@ -76,4 +81,28 @@ def test_another_program_at_the_other_localhost(environment: Environment) -> Non
     finally:
         holder.kill()
         holder.communicate()
+    healthy(environment)
+
+
+def test_a_port_that_the_engine_no_longer_leads(environment: Environment) -> None:
+    """The engine has a program of its own for each port that it leads, and that may end."""
+    holder = re.fullmatch(r"docker-proxy \(process (\d+)\)", holder_of(environment.host_port) or "")
+    if not holder:
+        pytest.skip("this engine leads ports otherwise, or does not show how")
+    os.kill(int(holder[1]), signal.SIGKILL)
+    found = looked(environment)
+    assert found.content["broken_at"] == "host port"
+    assert "the engine does not lead the port" in found.of("host port")["means"]
+    typed(environment, found.of("host port")["repair"])
+    healthy(environment)
+
+
+def test_a_proxy_of_a_node_that_hangs(environment: Environment) -> None:
+    """What it was told before still holds, and so leads to a pod that is gone."""
+    worker = environment.nodes()[-1]
+    run("docker", "exec", worker, "pkill", "-STOP", "kube-proxy")
+    restart(environment)
+    found = until(environment, "node port", f"does not answer on {worker}")
+    assert found.content["broken_at"] == "node port"
+    typed(environment, found.of("node port")["repair"])
     healthy(environment)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ducklake_registry.cluster.kind import DEFAULT_NAME
 from ducklake_registry.cluster.ports import forwards, holder_of, next_free
 from ducklake_registry.doctor.finding import Finding, Look, sound
+from ducklake_registry.doctor.patient import NODE_PORT
 from ducklake_registry.errors import EngineError, RegistryError
 from ducklake_registry.settings import HOST_PORT
 
@@ -86,9 +87,8 @@ def _unmapped(patient: Patient, seen: str) -> Finding:
     if patient.mapped != patient.endpoint.port:
         means = f"kind leads port {patient.mapped} of this machine to the registry"
         return Finding(seen, means, f"export DLR_REGISTRY=localhost:{patient.mapped}", independent=True)
-    return Finding(
-        seen, "the engine does not lead the port to the node", f"docker port {patient.containers[0].name}"
-    )
+    node = next(each.name for each in patient.containers if NODE_PORT in each.ports)
+    return Finding(seen, "the engine does not lead the port to the node", f"docker restart {node}")
 
 
 def _forwarded(patient: Patient) -> str:

@@ -15,7 +15,7 @@ from ducklake_registry.cluster.kubeconfig import knows
 from ducklake_registry.doctor.clock import skewed
 from ducklake_registry.doctor.deploying import deploy_again
 from ducklake_registry.doctor.finding import Finding, Look, Remedy, not_applicable, sound
-from ducklake_registry.errors import AccessDenied, ClusterError, ClusterUnreachable, DlrError
+from ducklake_registry.errors import AccessDenied, ClusterError, ClusterUnreachable, DlrError, EngineError
 from ducklake_registry.manifests import names
 from ducklake_registry.reports.objects import Claim
 from ducklake_registry.reports.verdict import NEARLY_FULL
@@ -28,6 +28,7 @@ ELSEWHERE = not_applicable("the registry is not in this cluster")
 _MIB = 1024**2
 _EXPIRED = "certificate has expired"
 _NOT_YET = "certificate is not yet valid"
+_KINDS_PROVISIONER = "rancher.io/local-path"
 
 
 def api(patient: Patient) -> Look:
@@ -81,7 +82,7 @@ def _look_into(node: str, error: DlrError) -> str:
     if _EXPIRED in error.message or isinstance(error, AccessDenied):
         # Whoever holds a certificate reads it when it starts: the kubelet starts what is killed here again.
         return f"docker exec {node} sh -c 'kubeadm certs renew all && pkill \"etcd|kube-\"'"
-    return f"docker logs --tail 20 {node}  # shows why it does not come up"
+    return f"docker restart {node}  # if it does not come up: docker logs --tail 20 {node}"
 
 
 def namespace(patient: Patient) -> Look:
@@ -148,36 +149,63 @@ def _full(patient: Patient) -> Finding | None:
 
 
 def _unbound(patient: Patient, claim: Claim) -> Look:
-    """Find out what a claim without a volume waits for."""
+    """Find out why a claim has no volume."""
     seen = f"the claim {claim.name} is {claim.phase.lower()}"
     describe = patient.case.kubectl(patient.context, "describe pvc", claim.name, "--namespace", claim.namespace)
+    if claim.phase == "Lost":
+        anew = _anew(patient, patient.case.deploy_registry(patient.spec))
+        return sound("", Finding(seen, "its volume was deleted: the images are lost", anew))
     if claim.phase != "Pending":
-        means = "its volume was deleted: the images are lost" if claim.phase == "Lost" else "it is on its way out"
-        return sound("", Finding(seen, means, describe))
+        return sound("", Finding(seen, "it is on its way out", describe))
+    return _pending(patient, claim, seen, describe)
+
+
+def _pending(patient: Patient, claim: Claim, seen: str, describe: str) -> Look:
+    """Find out who does not make a claim's volume."""
     classes = patient.cluster.objects(kinds.STORAGE_CLASS)
     known = {each["metadata"]["name"]: each for each in classes}
+    if not known:
+        return sound("", _without_classes(patient, seen))
     if claim.storage_class is None:
         return sound("", _no_class(patient, f"{seen}, and of no storage class", known))
     if claim.storage_class not in known:
-        means = f"nobody makes its volume; the cluster has {', '.join(known) or 'no storage class at all'}"
-        repair = patient.case.dlr("clean-registry", delete_data=True)
-        again = patient.case.dlr("deploy-registry", storage_class=next(iter(known), "NAME"))
-        return sound(
-            "",
-            Finding(f"{seen}: there is no storage class {claim.storage_class}", means, f"{repair} && {again}"),
-        )
+        means = f"nobody makes its volume; the cluster has {', '.join(known)}"
+        anew = _anew(patient, patient.case.dlr("deploy-registry", storage_class=next(iter(known))))
+        return sound("", Finding(f"{seen}: there is no storage class {claim.storage_class}", means, anew))
     events = last_events(patient.cluster, claim.namespace, [claim.name], count=1)
     first_use = known[claim.storage_class].get("volumeBindingMode") == "WaitForFirstConsumer"
     if first_use and not any(each.startswith(("Provisioning", "ExternalProvisioning")) for each in events):
         return sound(f"{claim.name} gets its volume when the pod is placed")
     means = f"who provides the class {claim.storage_class} has not made its volume"
-    return sound("", Finding("; ".join((seen, *events)), means, describe))
+    kinds_own = known[claim.storage_class].get("provisioner") == _KINDS_PROVISIONER
+    made = _kinds_provisioner(patient) if kinds_own else None
+    repair = f"{made}  # see what it waits for: {describe}" if made else describe
+    return sound("", Finding("; ".join((seen, *events)), means, repair))
+
+
+def _anew(patient: Patient, deploy: str) -> str:
+    """Return what gives up a claim that has no volume, and deploys the registry with another."""
+    return f"{patient.case.dlr('clean-registry', delete_data=True)} && {deploy}"
+
+
+def _without_classes(patient: Patient, seen: str) -> Finding:
+    means = "the cluster has no storage class: nobody makes volumes"
+    if patient.kind_name:
+        again = patient.case.deploy_kind(patient.kind_name, patient.mapped or patient.endpoint.port)
+        return Finding(seen, f"{means}; kind's own is gone", again, remedy=Remedy.DEPLOY_KIND)
+    return Finding(seen, means, "install a storage provisioner, such as local-path-provisioner")
+
+
+def _kinds_provisioner(patient: Patient) -> str | None:
+    """Return what makes kind's own provisioner as it was; None on other clusters."""
+    with suppress(EngineError):
+        if patient.containers:
+            there = f"docker exec {patient.containers[0].name} kubectl --kubeconfig /etc/kubernetes/admin.conf"
+            return f"{there} apply --filename /kind/manifests/default-storage.yaml"
+    return None
 
 
 def _no_class(patient: Patient, seen: str, known: dict[str, Object]) -> Finding:
-    if not known:
-        means = "the cluster has no storage class: nobody makes volumes"
-        return Finding(seen, means, "install a storage provisioner, such as local-path-provisioner")
     if default := next((name for name, each in known.items() if is_default_class(each)), None):
         means = f"the default class {default} was made the default a moment ago"
         return Finding(seen, means, f"{patient.case.dlr('doctor')}  # in a minute")

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from ducklake_registry.doctor.patient import Patient
     from ducklake_registry.manifests import Object
 
+_DISK = "DiskPressure"
 _PRESSURES = {
-    "DiskPressure": "its disk is nearly full: no pod is placed there, and pods are thrown out",
+    _DISK: "its disk is nearly full: no pod is placed there, and pods are thrown out",
     "MemoryPressure": "its memory is nearly used up: pods are thrown out",
     "PIDPressure": "it has nearly no process numbers left: pods are thrown out",
     "NetworkUnavailable": "its network is not set up: its pods reach nothing",
@@ -83,7 +84,16 @@ def _stopped(patient: Patient) -> Finding | None:
     repairs = [f"docker start {' '.join(off)}"] if off else []
     repairs += [f"docker unpause {' '.join(paused)}"] if paused else []
     means = "a kind cluster is as its containers were left: the engine or the machine was stopped"
+    if other := _in_their_place(patient):
+        means += f"; the container {other} has their port by now, so they cannot start"
+        return Finding("; ".join(seen), means, " && ".join((f"docker stop {other}", *repairs)))
     return Finding("; ".join(seen), means, " && ".join(repairs), remedy=Remedy.START_NODES)
+
+
+def _in_their_place(patient: Patient) -> str | None:
+    """Return the container that has taken the port of nodes that were stopped."""
+    holder = patient.engine.holder_of(patient.mapped) if patient.mapped else None
+    return holder if holder not in {node.name for node in patient.containers} else None
 
 
 def _troubles(patient: Patient, node: Object) -> Iterator[Finding]:
@@ -98,16 +108,23 @@ def _troubles(patient: Patient, node: Object) -> Iterator[Finding]:
     for pressure in (found.trouble or "").split(", "):
         if pressure:
             means = _PRESSURES.get(pressure, "it says so itself")
-            yield Finding(f"node {found.name} reports {pressure}", means, more_room(patient, found.name))
+            describe = patient.case.kubectl(patient.context, "describe node", found.name)
+            repair = more_room(patient, found.name) if pressure == _DISK else describe
+            yield Finding(f"node {found.name} reports {pressure}", means, repair)
     if node["spec"].get("unschedulable"):
         repair = patient.case.kubectl(patient.context, "uncordon", found.name)
         yield Finding(f"node {found.name} is cordoned", "no new pod is placed there", repair, Severity.WARNING)
 
 
 def more_room(patient: Patient, node: str) -> str:
-    """Return how a node's disk gets room."""
+    """Return how a node's disk gets room.
+
+    That of kind's nodes is the engine's. `docker system prune` would free it too, and take along whatever is
+    stopped: another cluster, say.
+    """
     if patient.kind_name:
-        return "docker system prune --all  # removes what no container uses; the nodes' disk is the engine's"
+        builds, images = "docker builder prune --all", "docker image prune --all"
+        return f"{builds} && {images}  # what no container uses; the nodes' disk is the engine's"
     return patient.case.kubectl(patient.context, "describe node", node)
 
 

@@ -186,7 +186,7 @@ class Patient(Known):
 
     @fact
     def silent(self) -> list[str]:
-        """The nodes at whose node port nobody answers, as they themselves see it; only kind's can be asked."""
+        """The nodes at whose node port no registry answers, as they themselves see it; kind's can be asked."""
         nodes = [node.name for node in self.containers if node.running][:_MOST_NODES]
         with ThreadPool(max(1, len(nodes))) as pool:
             return [node for node, good in zip(nodes, pool.map(self._answers, nodes), strict=True) if not good]
@@ -194,12 +194,12 @@ class Patient(Known):
     def _answers(self, node: str) -> bool:
         # A node's proxy follows a pod that was replaced only a moment later.
         again = ["--retry", "2", "--retry-delay", "1", "--retry-connrefused"]
-        asking = ["curl", "--silent", "--output", "/dev/null", "--max-time", f"{SECONDS:g}", *again]
+        asking = ["curl", "--silent", "--output", "/dev/null", "--dump-header", "-", "--max-time", f"{SECONDS:g}"]
         try:
-            self.engine.run_in(node, [*asking, f"http://{node}:{NODE_PORT}/"])
+            said = self.engine.run_in(node, [*asking, *again, f"http://{node}:{NODE_PORT}/v2/"])
         except EngineError:
             return False
-        return True
+        return "docker-distribution-api-version" in said.lower()  # whoever else may answer for an address of old
 
     @fact
     def disk(self) -> Disk | None:

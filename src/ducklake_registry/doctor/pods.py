@@ -17,7 +17,7 @@ from ducklake_registry.doctor.finding import Finding, Look, Remedy, Severity, so
 from ducklake_registry.doctor.kubernetes import ELSEWHERE
 from ducklake_registry.doctor.releases import number, outdated
 from ducklake_registry.errors import ClusterError, EngineError
-from ducklake_registry.manifests import parse_quantity
+from ducklake_registry.manifests import parse_quantity, usual_spec
 from ducklake_registry.reports.objects import Claim
 
 if TYPE_CHECKING:
@@ -109,10 +109,35 @@ def _trouble(patient: Patient, pod: Object, trouble: str) -> Finding:
         return _no_image(patient, f"pod {name}: {trouble}", image)
     if "CrashLoopBackOff" in trouble or "exited with" in trouble:
         return _crash(patient, pod, f"pod {name} {_ended(trouble)}")
+    if trouble.startswith("Unschedulable") and (placed := _placed(patient, f"pod {name}: {trouble}", trouble)):
+        return placed
     means = "no node takes the pod" if trouble.startswith("Unschedulable") else "the pod cannot start"
     repair = patient.case.kubectl(patient.context, "describe pod", name, "--namespace", patient.case.namespace)
     hint = hint_for(trouble, patient.case.commands, patient.context)
     return Finding(f"pod {name}: {trouble}", f"{means}{f'; {hint}' if hint else ''}", repair)
+
+
+def _placed(patient: Patient, seen: str, trouble: str) -> Finding | None:
+    """Explain a pod that no node takes where a command changes that."""
+    with suppress(ClusterError):
+        cordoned = [each["metadata"]["name"] for each in patient.nodes if each["spec"].get("unschedulable")]
+        if cordoned and "were unschedulable" in trouble:
+            uncordon = patient.case.kubectl(patient.context, "uncordon", *cordoned)
+            return Finding(seen, "no node takes the pod: one that could is cordoned", uncordon)
+    if "unbound immediate PersistentVolumeClaims" in trouble:
+        means = "no node takes the pod: that its claim can have a volume by now is seen only after some minutes"
+        return Finding(seen, means, patient.case.restart(patient.context), remedy=Remedy.RESTART)
+    usual, spec = usual_spec(), patient.spec
+    memory, cpu = _no_more(spec.memory, usual.memory), _no_more(spec.cpu, usual.cpu)
+    if "Insufficient" in trouble and (memory, cpu) != (spec.memory, spec.cpu):
+        means = f"no node has as much as it asks for (memory {spec.memory}, cpu {spec.cpu})"
+        return Finding(seen, means, patient.case.deploy_registry(replace(spec, memory=memory, cpu=cpu)))
+    return None
+
+
+def _no_more(chosen: str | None, usual: str | None) -> str | None:
+    """Return what is usual where more was chosen."""
+    return usual if chosen and usual and parse_quantity(chosen) > parse_quantity(usual) else chosen
 
 
 def _no_image(patient: Patient, seen: str, image: str) -> Finding:

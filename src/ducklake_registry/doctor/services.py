@@ -49,7 +49,9 @@ def node_port(patient: Patient) -> Look:
     if port == NODE_PORT and patient.silent:
         seen = f"node port {port} does not answer on {', '.join(patient.silent)}"
         means = "the node's kube-proxy does not lead it to the registry's pod"
-        repair = patient.case.kubectl(patient.context, "-n kube-system logs -l k8s-app=kube-proxy --tail 20")
+        repair = patient.case.kubectl(
+            patient.context, "--namespace kube-system rollout restart daemonset/kube-proxy"
+        )
         return sound("", Finding(seen, means, repair))
     return sound(f"port {port} of the nodes leads to it")
 
