@@ -12,6 +12,7 @@ see_to_extras() {
   want 'chromium' "$(advice chromium)" see_to_browser
   want 'shellcheck' "$(advice shellcheck)" see_to_command shellcheck shellcheck
   want 'zstd' "$(advice zstd)" see_to_command zstd zstd
+  want 'jq' "$(advice jq)" see_to_command jq jq
   want 'zsh' "$(advice zsh)" see_to_command zsh zsh
   want 'fish' "$(advice fish)" see_to_command fish fish
   want 'podman' "$(advice podman)" see_to_command podman podman
