@@ -74,8 +74,11 @@ def test_production_gets_no_latest(project: Project, registry: RunningRegistry) 
 def test_what_has_not_changed_is_neither_built_nor_pushed_again(
     project: Project, registry: RunningRegistry
 ) -> None:
-    words = ("build-and-push", "--registry", registry.host, "--tag", "v1")
+    odd = {"a": 'it\'s "so"', "b": "$HOME \\ ${x:-y}", "c": "", "d": "é = 1", "e": "2"}
+    labels = [word for name, value in odd.items() for word in ("--label", f"{name}={value}")]
+    words = ("build-and-push", "--registry", registry.host, "--tag", "v1", *labels)
     first = project.dlr(*words)
+    assert odd.items() <= docker_inspect(f"{project.image}:v1")["Config"]["Labels"].items()
     log = registry.log.read_text()
     started = time.monotonic()
     again = project.dlr(*words)

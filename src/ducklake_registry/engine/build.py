@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections import deque
 from contextlib import closing
@@ -59,23 +60,44 @@ def build(
     Raises BuildFailed with the step that failed, UsageError for a context that cannot be read.
     """
     with translated(), closing(context.stream()) as archive:
+        one_line = "\n" not in "".join(labels.values())
+        apart = len(labels) > 1 and one_line and engine.is_podman
         events = engine.api.build(
             fileobj=archive,  # type: ignore[arg-type]  # the SDK passes it on to requests, which takes pieces too
             custom_context=True,
             dockerfile=context.dockerfile_name,
             buildargs=dict(options.build_args),
-            labels=dict(labels),
+            labels={} if apart else dict(labels),
             target=options.target or "",
             nocache=options.no_cache,
             pull=options.pull,
-            platform=next(iter(options.platforms), None),
-            rm=True,
-            forcerm=True,
-            decode=True,
+            **_always(options),
         )
         image_id = _followed(events, on_line)
+        if apart:
+            image_id = _labelled(engine, image_id, options, labels)
     _check_platform(engine, image_id, options)
     return image_id
+
+
+def _labelled(engine: Engine, image_id: str, options: BuildOptions, labels: Mapping[str, str]) -> str:
+    """Return an image with labels besides, in one order: Podman adds each by a step, in an order of chance.
+
+    Another order is another image, and the same that is built again would not be the same.
+    """
+    pairs = " ".join(f"{_quoted(name)}={_quoted(value)}" for name, value in sorted(labels.items()))
+    dockerfile = io.BytesIO(f"FROM {image_id.removeprefix('sha256:')}\nLABEL {pairs}\n".encode())
+    return _followed(engine.api.build(fileobj=dockerfile, **_always(options)), lambda _: None)
+
+
+def _quoted(text: str) -> str:
+    """Write a word of a Dockerfile that stays as it is. Source: "Environment replacement" of its reference."""
+    return '"' + re.sub(r'(["\\\\$])', r"\\\1", text) + '"'
+
+
+def _always(options: BuildOptions) -> dict[str, Any]:
+    platform = next(iter(options.platforms), None)
+    return {"platform": platform, "rm": True, "forcerm": True, "decode": True}
 
 
 def _check_platform(engine: Engine, image_id: str, options: BuildOptions) -> None:

@@ -84,10 +84,14 @@ class Engine:
 
     def described(self) -> str:
         """Return what the engine is, such as "Docker 28.2.2" or "Podman 5.4.0"."""
+        return f"{'Podman' if self.is_podman else 'Docker'} {self.version()}"
+
+    @property
+    def is_podman(self) -> bool:
+        """Whether it is Podman, whose socket speaks Docker's API."""
         with translated():
-            found = self._client.version()
-            names = [str(each.get("Name")) for each in found.get("Components") or ()]
-        return f"{'Podman' if 'Podman Engine' in names else 'Docker'} {found['Version']}"
+            parts = self._client.version().get("Components") or ()
+        return any(each.get("Name") == "Podman Engine" for each in parts)
 
     def info(self) -> dict[str, Any]:
         """Return what `docker info` shows: the engine's settings, under the API's own names."""
