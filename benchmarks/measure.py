@@ -6,6 +6,7 @@ run mean anything, so that all of them take turns in each round and the medians 
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import random
@@ -182,7 +183,9 @@ def run(*words: str, **variables: str) -> Sample:
 @cache
 def _launcher() -> subprocess.Popen[str]:
     words = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launcher.py"))]
-    return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    launcher = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    atexit.register(launcher.__exit__, None, None, None)  # it ends when nothing more can come
+    return launcher
 
 
 def program(role: Role, name: str, *words: str, **options: Callable[[], None]) -> Contender:

@@ -11,10 +11,14 @@ if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
 CLUSTERS_OF_THEIR_OWN = ("tests/e2e/test_interruptions", "tests/e2e/test_ducklake", "tests/e2e/test_tutorial")
+THE_DOCTORS_CLUSTER = ("tests/e2e/test_doctor",)
 THE_SESSIONS_CLUSTER = ("tests/e2e/",)
 THE_ENGINE = ("tests/engine/", "tests/packaging/test_image", "tests/ci/test_action")
-GROUPS = (CLUSTERS_OF_THEIR_OWN, THE_SESSIONS_CLUSTER, THE_ENGINE)
-"""Beginnings of paths whose tests follow each other; the first group that has a test counts."""
+GROUPS = (CLUSTERS_OF_THEIR_OWN, THE_DOCTORS_CLUSTER, THE_SESSIONS_CLUSTER, THE_ENGINE)
+"""Beginnings of paths whose tests follow each other; the first group that has a test counts.
+
+Each process that runs tests has a cluster of its own: the doctor's tests and the other ones on a cluster can go on
+side by side."""
 
 
 # A shell's background job ignores Ctrl-C, and so does all that it starts: what the tests interrupt would go on.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -58,9 +59,10 @@ class Environment:
             check=False,
         )
 
-    def start_dlr(self, *words: str) -> subprocess.Popen[str]:
-        """Start `dlr`, its standard error to be read as it comes."""
-        return subprocess.Popen(
+    @contextlib.contextmanager
+    def start_dlr(self, *words: str) -> Iterator[subprocess.Popen[str]]:
+        """Start `dlr`, its standard error to be read as it comes; what has not ended by then is killed."""
+        with subprocess.Popen(
             [*self.dlr, *words],
             env=self.variables,
             stdin=subprocess.DEVNULL,
@@ -68,7 +70,11 @@ class Environment:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-        )
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
     def kubectl(self, *words: str, timeout: float = 120) -> str:
         """Run the real kubectl on the environment's cluster and return what it prints."""

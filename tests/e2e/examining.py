@@ -86,6 +86,17 @@ def typed(environment: Environment, repair: str) -> None:
     assert done.returncode == 0, f"{repair}: {done.stdout}{done.stderr}"
 
 
+def named_and_repaired(environment: Environment, link: str, said: str, means: str) -> None:
+    """Look until a link's trouble shows, and type the repair that is proposed.
+
+    A pod that is killed and started again is well for a moment each time, and the nodes' proxies follow it later.
+    """
+    found = until(environment, link, said, broken_at=link)
+    assert means in found.of(link)["means"]
+    typed(environment, found.of(link)["repair"])
+    healthy(environment)
+
+
 def push_of_random_bytes(name: str, megabytes: int, folder: Path) -> None:
     """Build an image that cannot be compressed, and push it."""
     (folder / "Dockerfile").write_text("FROM scratch\nCOPY content /\n")

@@ -22,10 +22,10 @@ BUSY = 7
 
 
 def test_two_at_once_do_not_break_each_other(environment: Environment) -> None:
-    first, second = environment.start_dlr("deploy-kind"), environment.start_dlr("deploy-kind")
-    for process in (first, second):
-        _, said = process.communicate(timeout=120)
-        assert process.returncode == 0, said
+    with environment.start_dlr("deploy-kind") as first, environment.start_dlr("deploy-kind") as second:
+        for process in (first, second):
+            _, said = process.communicate(timeout=120)
+            assert process.returncode == 0, said
     works(environment)
 
 

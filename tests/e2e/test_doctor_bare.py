@@ -83,14 +83,13 @@ def test_a_cluster_that_was_made_without_the_registry_in_mind(bare: Environment,
 
 def forwarded(environment: Environment, repair: str, *words: str) -> Checkup:
     """Look while a port is forwarded, as a finding proposes it."""
-    forwarding = environment.start_dlr(*shlex.split(repair, comments=True)[1:])
-    try:
+    with environment.start_dlr(*shlex.split(repair, comments=True)[1:]) as forwarding:
         assert forwarding.stderr
         assert "forwarding" in forwarding.stderr.readline()
-        return looked(environment, *words)
-    finally:
+        found = looked(environment, *words)
         forwarding.terminate()
         forwarding.communicate(timeout=20)
+    return found
 
 
 def test_a_port_that_airplay_holds(bare: Environment) -> None:

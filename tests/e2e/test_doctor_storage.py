@@ -5,14 +5,21 @@ from __future__ import annotations
 import copy
 import json
 import subprocess
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from ducklake_registry.manifests import find, registry_objects
-from tests.e2e.conftest import run
-from tests.e2e.examining import IN_STORAGE, healthy, looked, push_of_random_bytes, typed, until
+from tests.e2e.conftest import eventually, run
+from tests.e2e.examining import (
+    IN_STORAGE,
+    healthy,
+    looked,
+    named_and_repaired,
+    push_of_random_bytes,
+    typed,
+    until,
+)
 from tests.e2e.faults import restart
 
 if TYPE_CHECKING:
@@ -47,10 +54,7 @@ def with_another_claim(environment: Environment, **spec: str) -> None:
 def test_a_cluster_whose_storage_class_is_gone(environment: Environment) -> None:
     environment.kubectl("delete", "storageclass", "standard")
     with_another_claim(environment)
-    found = until(environment, "claim", "is pending", broken_at="claim")
-    assert "no storage class" in found.of("claim")["means"]
-    typed(environment, found.of("claim")["repair"])
-    healthy(environment)
+    named_and_repaired(environment, "claim", "is pending", "no storage class")
 
 
 def test_a_pod_that_was_refused_before_there_was_a_class(environment: Environment) -> None:
@@ -60,8 +64,8 @@ def test_a_pod_that_was_refused_before_there_was_a_class(environment: Environmen
     with_another_claim(environment)
     until(environment, "claim", "is pending", broken_at="claim")
     typed(environment, f"kubectl --context {environment.context} create -f - <<'EOF'\n{described}\nEOF")
-    while (found := looked(environment)).content["broken_at"] == "claim":
-        time.sleep(1)
+    eventually(lambda: looked(environment).content["broken_at"] != "claim")
+    found = looked(environment)
     if found.content["broken_at"] == "pod" and "unbound immediate" in found.of("pod")["seen"]:
         typed(environment, found.of("pod")["repair"])
     healthy(environment)
@@ -71,10 +75,9 @@ def test_a_provisioner_that_is_away(environment: Environment) -> None:
     away = ("--namespace", "local-path-storage", "scale", "deployment/local-path-provisioner", "--replicas=0")
     environment.kubectl(*away)
     with_another_claim(environment)
-    found = until(environment, "claim", "is pending", broken_at="claim")
-    assert "who provides the class standard has not made its volume" in found.of("claim")["means"]
-    typed(environment, found.of("claim")["repair"])
-    healthy(environment)
+    named_and_repaired(
+        environment, "claim", "is pending", "who provides the class standard has not made its volume"
+    )
 
 
 def test_a_claim_whose_volume_was_deleted(environment: Environment) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import time
@@ -42,15 +43,16 @@ def test_killed_at_every_step_and_run_again_it_completes(fresh: Environment) -> 
 
 def test_a_cluster_that_kind_left_half_made_is_made_anew(fresh: Environment) -> None:
     """`dlr` and the kind that it started are killed together, at a point where nodes are there but no cluster."""
-    process = fresh.start_dlr("deploy-kind")
-    _wait_until(lambda: bool(fresh.nodes()))
-    time.sleep(3)
-    children = psutil.Process(process.pid).children(recursive=True)
-    assert any(child.name() == "kind" for child in children)
-    process.kill()
-    for child in children:
-        child.kill()
-    process.communicate(timeout=10)
+    with fresh.start_dlr("deploy-kind") as process:
+        _wait_until(lambda: bool(fresh.nodes()))
+        time.sleep(3)
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert any(child.name() == "kind" for child in children)
+        process.kill()
+        for child in children:
+            with contextlib.suppress(psutil.NoSuchProcess):  # what kind runs is done in a moment
+                child.kill()
+        process.communicate(timeout=10)
     done = fresh.run_dlr("deploy-kind")
     assert done.returncode == 0, done.stderr
     assert "left half made before" in done.stderr
@@ -58,11 +60,11 @@ def test_a_cluster_that_kind_left_half_made_is_made_anew(fresh: Environment) -> 
 
 
 def test_ctrl_c_ends_at_once_and_leaves_no_process(fresh: Environment) -> None:
-    process = fresh.start_dlr("deploy-kind")
-    _wait_until(lambda: bool(fresh.nodes()))
-    children = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=20)
+    with fresh.start_dlr("deploy-kind") as process:
+        _wait_until(lambda: bool(fresh.nodes()))
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
     assert process.returncode == INTERRUPTED, said
     last = said.splitlines()[-1]
     assert last.startswith("interrupted"), said

@@ -119,5 +119,5 @@ def _node(node: Object) -> NodeFacts:
 
 def _engine(context: Context) -> str | None:
     with contextlib.suppress(EngineError):
-        return f"Docker {context.engine.version()}" if context.engine else None
+        return context.engine.described() if context.engine else None
     return None

@@ -79,8 +79,7 @@ class Engine:
 
     def version(self) -> str:
         """Return the engine's version, such as "28.2.2"."""
-        with translated():
-            return str(self._client.version()["Version"])
+        return str(self._versions["Version"])
 
     def described(self) -> str:
         """Return what the engine is, such as "Docker 28.2.2" or "Podman 5.4.0"."""
@@ -89,9 +88,12 @@ class Engine:
     @property
     def is_podman(self) -> bool:
         """Whether it is Podman, whose socket speaks Docker's API."""
+        return any(each.get("Name") == "Podman Engine" for each in self._versions.get("Components") or ())
+
+    @cached_property
+    def _versions(self) -> dict[str, Any]:
         with translated():
-            parts = self._client.version().get("Components") or ()
-        return any(each.get("Name") == "Podman Engine" for each in parts)
+            return dict(self._client.version())
 
     def info(self) -> dict[str, Any]:
         """Return what `docker info` shows: the engine's settings, under the API's own names."""
