@@ -193,16 +193,20 @@ def test_the_help_loads_nothing_heavy(words: list[str]) -> None:
     assert not loaded & set(_HEAVY)
 
 
-def test_a_command_on_a_registry_loads_no_command_line_but_its_own() -> None:
+def test_a_command_loads_what_it_needs_and_no_more(tmp_path: Path) -> None:
     script = (
         "import sys\nfrom ducklake_registry.cli.main import main\n"
-        "sys.argv = ['dlr', 'inspect', 'localhost:1/app']\n"
+        "sys.argv = ['dlr', 'save', 'localhost:1/app', 'app.tar', '--timeout', '1s']\n"
         "try:\n    main()\nexcept SystemExit:\n    print(*sys.modules)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    words = [sys.executable, "-c", script]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
     loaded = done.stdout.split()
     assert "httpx" in loaded
     assert "click" not in loaded, "which httpx's command line brings"
+    assert not {"rich", "tomllib"} & set(loaded), "here is neither a screen nor a project"
+    assert "ducklake_registry.cli.transfer" in loaded
+    assert "ducklake_registry.cli.images" not in loaded
 
 
 def test_the_help_is_the_same_wherever_it_is_piped(dlr: Dlr) -> None:

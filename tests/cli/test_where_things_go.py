@@ -145,11 +145,10 @@ COMMAND = '''"""The command that asks whether a registry answers."""
 from __future__ import annotations
 
 from ducklake_registry.cli import options
-from ducklake_registry.cli.connection import Connection, connected
+from ducklake_registry.cli.connection import Connection
 from ducklake_registry.display.output import OutputFormat
 
 
-@connected
 def ping(connection: Connection, output: options.Output = OutputFormat.TABLE) -> None:
     """Ask whether the registry answers.
 
@@ -170,12 +169,8 @@ def test_a_new_command(copy: Copy, registry: RunningRegistry) -> None:
     copy.write("display/ping.py", PICTURE)
     copy.write("cli/ping.py", COMMAND)
     copy.change(
-        "cli/registry.py",
-        (
-            "from ducklake_registry.display.output import OutputFormat\n",
-            "from ducklake_registry.cli.ping import ping\n",
-        ),
-        ("deploy_registry, clean_registry", "ping, "),
+        "cli/commands.py",
+        ('        "deploy-registry": "registry",\n', '        "ping": "ping",\n'),
     )
     (copy.folder / "docs").mkdir()
 

@@ -9,7 +9,7 @@ import typer
 
 from ducklake_registry.cli import acceptance_options as own
 from ducklake_registry.cli import options
-from ducklake_registry.cli.connection import Connection, connected
+from ducklake_registry.cli.connection import Connection
 from ducklake_registry.cli.folders import notes_folder
 from ducklake_registry.display.output import OutputFormat
 from ducklake_registry.errors import UsageError
@@ -24,7 +24,6 @@ ANSWER_SECONDS = 30.0
 """How long the registry may take for one answer while it is tested."""
 
 
-@connected
 def test_registry(
     connection: Connection,
     category: own.Categories = None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ducklake_registry.cli import options
-from ducklake_registry.cli.connection import ClusterConnection, connected, typed
+from ducklake_registry.cli.connection import ClusterConnection, typed
 from ducklake_registry.cli.folders import notes_folder
 from ducklake_registry.cli.group import usual_registry
 from ducklake_registry.display.output import OutputFormat
@@ -20,18 +20,10 @@ if TYPE_CHECKING:
     from ducklake_registry.doctor.finding import Checkup, Remedy
     from ducklake_registry.waiting import Deadline
 
-PANEL = "Registry"
-
 _ENGINE_SECONDS = 5.0
 _SETTLING_SECONDS = 30.0
 
 
-def register(app: typer.Typer) -> None:
-    """Add this command to `dlr`."""
-    app.command(rich_help_panel=PANEL)(doctor)
-
-
-@connected
 def doctor(
     ctx: typer.Context,
     connection: ClusterConnection,

@@ -7,18 +7,10 @@ from typing import Annotated
 import typer
 
 from ducklake_registry.cli import image_options, kind_options, options
-from ducklake_registry.cli.connection import ProdConnection, connected
+from ducklake_registry.cli.connection import ProdConnection
 from ducklake_registry.cli.group import usual_registry
 from ducklake_registry.cli.kind_options import KindOptions
 from ducklake_registry.display.output import OutputFormat
-
-PANEL = "Environment"
-
-
-def register(app: typer.Typer) -> None:
-    """Add these commands to `dlr`."""
-    for command in (deploy_kind, destroy_kind, status, deploy_prod):
-        app.command(rich_help_panel=PANEL)(connected(command))
 
 
 def deploy_kind(

@@ -10,6 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from ducklake_registry.cli.commands import Commands
 from ducklake_registry.errors import DlrError, UsageError
 from ducklake_registry.settings import DEFAULT_REGISTRY, ENVIRONMENT, ProjectFile, find_project_file
 
@@ -23,6 +24,10 @@ _Refused: Any = typer.BadParameter.__base__
 
 class DlrGroup(TyperGroup):
     """The group of all commands."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = Commands()  # type: ignore[assignment]  # it is only read
 
     def list_commands(self, _ctx: Any) -> list[str]:
         """Return the commands in the order in which they were added, which is the one to read them in."""
@@ -62,7 +67,6 @@ class DlrGroup(TyperGroup):
         try:
             project = ctx.obj = find_project_file(_here())
             ctx.default_map = self.defaults(project, verbose=ctx.params["verbose"])
-            self.lead_to(usual_registry(project))
             if project.path and is_verbose(ctx):
                 Terminal(verbose=True).detail(f"settings: {project.path}")
             return super().invoke(ctx)
@@ -75,11 +79,13 @@ class DlrGroup(TyperGroup):
             terminal.note("interrupted")
             ctx.exit(_INTERRUPTED)
 
-    def lead_to(self, registry: str) -> None:
-        """Let the commands speak to this registry where nobody names one."""
-        for option in (each for command in self.commands.values() for each in command.params):
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that was typed, and let it speak to the project's registry where nobody names one."""
+        found = super().resolve_command(ctx, args)
+        for option in found[1].params if found[1] and ctx.obj else ():
             if option.default == DEFAULT_REGISTRY:
-                option.default = registry
+                option.default = usual_registry(ctx.obj)
+        return found
 
     def defaults(self, project: ProjectFile, *, verbose: bool = False) -> dict[str, dict[str, Any]]:
         """Return the project's settings, and what was said before the command, as defaults of its options.
@@ -90,6 +96,8 @@ class DlrGroup(TyperGroup):
         values = {_key(name): value for name, value in project.values.items() if name != ENVIRONMENT}
         values = {key: _as_typed(key, value, project) for key, value in values.items()}
         values |= {"verbose": "true"} if verbose else {}
+        if not values:  # and then no command but the one that was typed has to be loaded
+            return {}
         options = {
             name: {_setting(each): each for each in command.params if each.envvar}
             for name, command in self.commands.items()

@@ -7,20 +7,12 @@ from typing import Annotated
 import typer
 
 from ducklake_registry.cli import image_options, options
-from ducklake_registry.cli.connection import Connection, connected
+from ducklake_registry.cli.connection import Connection
 from ducklake_registry.cli.folders import cache_folder
 from ducklake_registry.cli.image_options import Recipe
 from ducklake_registry.display.output import ListFormat, OutputFormat
 from ducklake_registry.oci import Platform
 from ducklake_registry.reports.wishes import Sort
-
-PANEL = "Images"
-
-
-def register(app: typer.Typer) -> None:
-    """Add these commands to `dlr`."""
-    for command in (build_and_push, pull_from_registry, list_registry_images, inspect, delete_image):
-        app.command(rich_help_panel=PANEL)(connected(command))
 
 
 def build_and_push(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from ducklake_registry import __version__
-from ducklake_registry.cli import doctor, environment, images, registry, shell, transfer
+from ducklake_registry.cli import shell
 from ducklake_registry.cli.group import DlrGroup, is_verbose
 from ducklake_registry.process import end_all
 
@@ -26,12 +27,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a bug keeps its plain traceback, without the values of variables
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-environment.register(app)
-registry.register(app)
-doctor.register(app)
-images.register(app)
-transfer.register(app)
-shell.register(app)
 
 
 def _version(ctx: typer.Context, wanted: bool) -> None:
@@ -82,6 +77,7 @@ def main() -> None:
         app()
     finally:
         end_all()
+        gc.freeze()  # else the interpreter, before it ends, looks through all that is there for rubbish
 
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:

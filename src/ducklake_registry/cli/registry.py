@@ -7,18 +7,9 @@ from typing import Annotated
 import typer
 
 from ducklake_registry.cli import options
-from ducklake_registry.cli.acceptance import test_registry
-from ducklake_registry.cli.connection import ClusterConnection, connected, typed
+from ducklake_registry.cli.connection import ClusterConnection, typed
 from ducklake_registry.cli.group import usual_registry
 from ducklake_registry.display.output import OutputFormat
-
-PANEL = "Registry"
-
-
-def register(app: typer.Typer) -> None:
-    """Add these commands to `dlr`."""
-    for command in (deploy_registry, clean_registry, registry_status, test_registry, logs, port_forward):
-        app.command(rich_help_panel=PANEL)(command)
 
 
 def deploy_registry(
@@ -110,7 +101,6 @@ def clean_registry(
     perform(terminal, workflow.steps(), cluster.context, deadline, dry_run=dry_run)
 
 
-@connected
 def registry_status(
     ctx: typer.Context,
     connection: ClusterConnection,

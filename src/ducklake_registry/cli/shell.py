@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-PANEL = "Shell"
 VARIABLE = "_DLR_COMPLETE"
 """Set by a shell's script when it asks how to go on."""
 
@@ -18,11 +17,6 @@ class Shell(StrEnum):
     BASH = "bash"
     ZSH = "zsh"
     FISH = "fish"
-
-
-def register(app: typer.Typer) -> None:
-    """Add these commands to `dlr`."""
-    app.command(rich_help_panel=PANEL)(completion)
 
 
 def ready() -> None:

@@ -5,20 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ducklake_registry.cli import options
-from ducklake_registry.cli.connection import TransferConnection, connected
-from ducklake_registry.cli.images import PANEL
+from ducklake_registry.cli.connection import TransferConnection
 from ducklake_registry.display.output import OutputFormat
 
 if TYPE_CHECKING:
-    import typer
-
     from ducklake_registry.workflows.transfer import LoadImage, SaveImage
-
-
-def register(app: typer.Typer) -> None:
-    """Add these commands to `dlr`."""
-    for command in (save, load):
-        app.command(rich_help_panel=PANEL)(connected(command))
 
 
 def save(
