@@ -50,12 +50,19 @@ def emit(result: R, form: OutputFormat, picture: Callable[[R], RenderableType]) 
     For machines its keys are the fields' names, sizes bytes, times RFC 3339, durations seconds.
     """
     if form is OutputFormat.TABLE:
-        from ducklake_registry.display.terminal import stdout
-
-        shown = picture(printable_data(result))
-        stdout().print(shown, soft_wrap=True if isinstance(shown, str) else None, markup=False)
+        _show(picture(printable_data(result)))
     else:
         write_plain(plain(result), form)
+
+
+def _show(picture: RenderableType) -> None:
+    if isinstance(picture, str):
+        sys.stdout.write(f"{picture}\n")
+        sys.stdout.flush()
+    else:
+        from ducklake_registry.display.terminal import stdout
+
+        stdout().print(picture)
 
 
 def write_json_lines(values: Iterable[Any]) -> None:

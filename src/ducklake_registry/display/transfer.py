@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
 from ducklake_registry.display.units import size
 
 if TYPE_CHECKING:
@@ -24,6 +22,6 @@ def would_move(done: Transferred) -> str:
     return f"{size(done.moved)} of {size(done.size)} would be moved"
 
 
-def digest(done: Transferred) -> Text:
+def digest(done: Transferred) -> str:
     """Return what a person may want to copy: the image's digest."""
-    return Text(done.digest)
+    return done.digest
