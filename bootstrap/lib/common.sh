@@ -35,18 +35,27 @@ per_system() { # MACOS DEBIAN OTHER: the advice for this machine
 # --- steps ---------------------------------------------------------------------
 
 CHILD=''
+BESIDE=''
 stop_child() { [[ -z $CHILD ]] || kill -- "-$CHILD" 2> /dev/null || true; }
-trap stop_child EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+stop_all() {
+  stop_child
+  [[ -z $BESIDE ]] || { kill "$BESIDE" && wait "$BESIDE"; } 2> /dev/null || true
+}
+leave_nothing() {
+  trap stop_all EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+}
+leave_nothing
 
 # Runs one of the set-up's functions (or a program) in a shell of its own, where
 # `set -e` holds however step itself was called, and as a process group of its own,
 # so that nothing of it is left behind by Ctrl-C. Says what it does, that it still
 # does it every half minute, and on failure what it last said.
 step() { # TITLE COMMAND...
-  local title=$1 log=$STATE/step.$$.log began=$SECONDS status=0
+  local title=$1 log began=$SECONDS status=0
   shift
+  log=$(mktemp "$STATE/step.XXXXXX")
   say "$title"
   start_child "$log" "$@"
   watch_child "$title" 0 || status=$?
@@ -95,6 +104,22 @@ watch_child() { # TITLE LIMIT: the child's exit status, 124 where the limit ende
   return $status
 }
 
+# Runs steps while the script goes on with others; `together` waits for their end.
+beside() { # COMMAND...
+  (
+    CHILD='' && leave_nothing
+    "$@"
+  ) &
+  BESIDE=$!
+}
+
+together() {
+  local status=0
+  [[ -z $BESIDE ]] || wait "$BESIDE" || status=$?
+  BESIDE=''
+  return $status
+}
+
 # --- the lock ------------------------------------------------------------------
 
 # Two set-ups at once would make the same things: the second waits. The lock is on
@@ -134,6 +159,7 @@ installed() { dpkg-query -W -f='${Status}' "$1" 2> /dev/null | grep -q 'ok insta
 
 install_packages() { # PACKAGE...
   exec 9>&-            # a package may start its service
+  exec 8> "$STATE/packages.lock" && flock 8 # and the steps beside may want some too
   dpkg --configure -a # what a killed installation left half done
   refresh_packages
   # never at the price of another package: a Docker of another origin, say

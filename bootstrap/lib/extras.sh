@@ -4,9 +4,10 @@
 
 MISSING=''
 
+# Compiling takes the processors, packages and images wait for the network and the disk as well. What is made of
+# programs comes after both.
 see_to_extras() {
-  want 'registry, olareg, versitygw, crane, oras, buildx, buildkitd' "$(per_system 'brew install go' 'as root' 'install Go')" \
-    see_to_test_programs
+  beside see_to_test_programs
   want 'skopeo' "$(advice skopeo)" see_to_command skopeo skopeo
   want 'htpasswd' "$(advice httpd apache2-utils)" see_to_command htpasswd apache2-utils
   want 'chromium' "$(advice chromium)" see_to_browser
@@ -17,9 +18,12 @@ see_to_extras() {
   want 'fish' "$(advice fish)" see_to_command fish fish
   want 'podman' "$(advice podman)" see_to_command podman podman
   want 'libfaketime' "$(advice libfaketime)" see_to_faketime
-  want 'kubectl' "$(advice kubectl kubernetes-client)" see_to_kubectl
   want 'docker-registry 2.8' "Debian's package has it" see_to_docker_registry
-  if engine_answers; then see_to_test_images; fi
+  if engine_answers; then see_to_test_images "$DEBIAN_IMAGE" "$PYTHON_IMAGE" "$POSTGRES_IMAGE"; fi
+  want 'registry, olareg, versitygw, crane, oras, buildx, buildkitd' "$(per_system 'brew install go' 'as root' 'install Go')" \
+    together
+  want 'kubectl' "$(advice kubectl kubernetes-client)" see_to_kubectl
+  if engine_answers; then see_to_test_images "$VERSITYGW_IMAGE" "$METRICS_SERVER_IMAGE"; fi
   make_room_for_clusters || true
   [[ -z $MISSING ]] || say "missing, so tests that need it are skipped:$MISSING"
 }
@@ -88,10 +92,9 @@ make_room_for_clusters() {
   is_root && [[ $(cat "$limit") -lt 512 ]] && echo 512 > "$limit"
 } 2> /dev/null
 
-see_to_test_images() {
+see_to_test_images() { # NAME...
   local image to_make=''
-  for image in "$DEBIAN_IMAGE" "$PYTHON_IMAGE" "$VERSITYGW_IMAGE" "$METRICS_SERVER_IMAGE" \
-    "$POSTGRES_IMAGE"; do
+  for image in "$@"; do
     has_image "$image" || pull_image "$image" || to_make+=" $image"
   done
   # shellcheck disable=SC2086 # a list of words

@@ -65,7 +65,7 @@ make_image() { # NAME
   case $1 in
     "$NODE_IMAGE") make_node_image ;;
     "$DEBIAN_IMAGE") debian_image "$1" ;;
-    "$PYTHON_IMAGE") debian_image "$1" python3-minimal libpython3-stdlib python3-venv ca-certificates ;;
+    "$PYTHON_IMAGE") python_image ;;
     "$REGISTRY_IMAGE") registry_image ;;
     "$VERSITYGW_IMAGE") program_image "$1" versitygw 'EXPOSE 7070' 'ENTRYPOINT ["versitygw"]' ;;
     "$POSTGRES_IMAGE") postgres_image ;;
@@ -89,6 +89,15 @@ minimal_debian() { # PACKAGES: as a tar
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
     --customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*' bookworm -
+}
+
+python_image() {
+  local context=$STATE/context.python packages='python3-minimal libpython3-stdlib python3-venv ca-certificates'
+  has_image "$DEBIAN_IMAGE" || debian_image "$DEBIAN_IMAGE"
+  mkdir -p "$context"
+  printf '%s\n' "FROM $DEBIAN_IMAGE" \
+    "RUN apt-get update && apt-get install --yes --no-install-recommends $packages && rm -rf /var/lib/apt/lists/*" |
+    build_image "$PYTHON_IMAGE" "$context"
 }
 
 build_image() { # NAME CONTEXT < Dockerfile

@@ -161,7 +161,8 @@ def new_environment(folder: Path) -> Environment:
     return Environment(name, port, kubeconfig, variables)
 
 
-@pytest.fixture(scope="session")
+# An idle cluster still takes a third of a processor from the tests of other folders: it goes with those of this one.
+@pytest.fixture(scope="package")
 def make_environment(
     engine: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[], Environment]]:
@@ -177,7 +178,7 @@ def make_environment(
         each.destroy()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def environment(make_environment: Callable[[], Environment]) -> Environment:
     """A deployed environment of two nodes, shared by the tests that leave it as they found it."""
     made = make_environment()

@@ -121,6 +121,8 @@ def test_a_certificate_of_the_registry_that_has_expired(environment: Environment
         environment.kubectl(*IN_STORAGE, "annotate", "ingress/docker-registry", "cert-manager.io/cluster-issuer-")
         repair = looked(environment, *asking).of("tls")["repair"]
         typed(environment, repair.replace("CERTIFICATE", str(new.certificate)).replace("KEY", str(new.key)))
+        # The kubelet looks at a pod's Secrets every minute, and whenever the pod changes.
+        environment.kubectl(*IN_STORAGE, "annotate", "pod/front", "looked-at=now")
         healthy(environment, *asking)
 
 
