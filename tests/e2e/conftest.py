@@ -161,7 +161,7 @@ def new_environment(folder: Path) -> Environment:
     return Environment(name, port, kubeconfig, variables)
 
 
-# An idle cluster still takes a third of a processor from the tests of other folders: it goes with those of this one.
+# An idle cluster takes a third of a processor from the tests of other folders: it goes when these are over.
 @pytest.fixture(scope="package")
 def make_environment(
     engine: None, tmp_path_factory: pytest.TempPathFactory

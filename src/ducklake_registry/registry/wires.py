@@ -50,16 +50,19 @@ def ask_all(
     Calls are taken only a little ahead of the answers that were taken, so that a list may be as long as it
     likes. A key without a call comes back in its place with None. Status 304 counts as an answer.
     """
-    source = (_Asked(key, call) for key, call in wanted)
+    source = iter(wanted)
     waiting: deque[_Asked[Key]] = deque()
     with _Wires(session) as wires:
         exhausted = False
         while not exhausted or waiting:
             while not exhausted and wires.has_room and len(waiting) < _AHEAD:
-                if asked := next(source, None):
-                    waiting.append(asked)
+                if (taken := next(source, None)) is None:
+                    exhausted = True
+                elif taken[1] is None and not waiting:
+                    yield *taken, None
+                else:
+                    waiting.append(asked := _Asked(*taken))
                     wires.send(asked)
-                exhausted = asked is None
             if waiting and not waiting[0].settled():
                 wires.receive(waiting[0])
             while waiting and waiting[0].settled():
