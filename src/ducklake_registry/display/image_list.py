@@ -46,12 +46,14 @@ def lines(entries: Sequence[Entry], width: int, *, details: bool, whole: bool = 
     names = [("REPOSITORY", "TAG") if images else ("REPOSITORY",), *map(_names, entries)]
     facts: list[Row] = [_fact_heads(images=images), *map(_facts, entries)] if details else [()] * len(names)
     fact_widths = _widths(facts)
-    name_widths = _fitted(_widths(names), width - sum(each + len(_GAP) for each in fact_widths))
+    widths = _widths(names)
+    name_widths = _fitted(widths, width - sum(each + len(_GAP) for each in fact_widths))
+    all_fit = name_widths == widths
     formats = [*map("{{:<{}}}".format, name_widths)]
     formats += [_format(head, room) for head, room in zip(facts[0], fact_widths, strict=True)]
     form = _GAP.join(formats).format
     for entry, name, fact in zip((None, *entries), names, facts, strict=True):
-        if any(len(text) > room for text, room in zip(name, name_widths, strict=True)):
+        if not all_fit and any(len(text) > room for text, room in zip(name, name_widths, strict=True)):
             yield _GAP.join(name)
             yield form(*[""] * len(name), *fact).rstrip()
         else:
@@ -107,8 +109,9 @@ def _widths(rows: Sequence[Row]) -> list[int]:
     return [max(map(len, column)) for column in zip(*rows, strict=True)]
 
 
-def _fitted(widths: list[int], room: int) -> list[int]:
+def _fitted(columns: list[int], room: int) -> list[int]:
     """Shrink the columns of names: tags to a third of the room, repositories to what is left."""
+    widths = [*columns]
     excess = sum(widths) + len(_GAP) * (len(widths) - 1) - room
     for place, least in ((1, room // 3), (0, room // 3)):
         if excess > 0 and place < len(widths):

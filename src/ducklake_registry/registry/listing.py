@@ -8,7 +8,7 @@ tag, answered with "not modified".
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import chain, groupby
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ducklake_registry.errors import InvalidAnswer, NotFound, RegistryError
@@ -109,11 +109,8 @@ def list_images(
     or not as a whole, is listed with its problem.
     """
     known = known or Known()
-    readings = _top(client, list_tags(client) if lists is None else lists, known)
-    # An index may list indexes, which are rare, and none deeper was ever seen.
-    for _ in range(2):
-        readings = _with_parts(client, readings, known)
-    images = (reading.image(known) for reading in _with_configs(client, readings, known))
+    readings = _completed(client, _top(client, list_tags(client) if lists is None else lists, known), known)
+    images = (reading.image(known) for reading in readings)
     for repository, group in groupby(images, lambda image: image.repository):
         found: dict[Tag, Digest] = {}
         for image in group:
@@ -215,6 +212,19 @@ def _wishes(lists: Iterable[TagList], known: Known) -> Iterator[tuple[_Reading, 
             digest = digest if digest and known.details.get(digest) else None
             wish = WantedManifest(listed.repository, tag, digest)
             yield _Reading(listed.repository, tag, digest), None if digest and known.fixed_tags else wish
+
+
+def _completed(client: RegistryClient, readings: Iterator[_Reading], known: Known) -> Iterator[_Reading]:
+    """Read what belongs to images: nothing of those that are known, and mostly all are, or few."""
+    for reading in readings:
+        if reading.digest and known.details.get(reading.digest):
+            yield reading
+            continue
+        unknown: Iterator[_Reading] = chain([reading], readings)
+        # An index may list indexes, which are rare, and none deeper was ever seen.
+        for _ in range(2):
+            unknown = _with_parts(client, unknown, known)
+        yield from _with_configs(client, unknown, known)
 
 
 def _with_parts(client: RegistryClient, readings: Iterable[_Reading], known: Known) -> Iterator[_Reading]:

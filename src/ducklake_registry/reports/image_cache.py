@@ -11,13 +11,14 @@ import contextlib
 import json
 import sqlite3
 import zlib
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from ducklake_registry.reference import Digest, Repository, Tag
 from ducklake_registry.registry import Details, Known
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -29,6 +30,8 @@ _FILE = "images-1.sqlite"
 _LOCK_SECONDS = 2.0
 # Half a kilobyte each: 100 MB at the most.
 _MOST_ROWS = 200_000
+# SQLite takes 999 parameters, or more where it is newer.
+_MOST_AT_ONCE = 500
 
 
 class ImageCache:
@@ -75,9 +78,7 @@ class ImageCache:
         if self._connection is None:
             return Known(fixed_tags=fixed_tags)
         details: _Table[Digest, Details] = _Table(self._connection, "details", "", _packed, _unpacked)
-        tags: _Table[Repository, Mapping[Tag, Digest]] = _Table(
-            self._connection, "tags", f"{registry}/", dict, _unpacked_tags
-        )
+        tags = _Tags(self._connection, registry, details)
         self._tables += [details, tags]
         return Known(details, tags, fixed_tags)
 
@@ -98,12 +99,17 @@ class _Table(Generic[Key, Value]):
         self._found: dict[Key, Value] = {}
         self._new: dict[Key, Value] = {}
         self._readable = True
-        self._select = f"SELECT content, sum FROM {name} WHERE key = ?"  # noqa: S608 - a name of ours
 
     def get(self, key: Key, /) -> Value | None:
-        if key not in self._found and self._readable and (value := self._read(key)) is not None:
-            self._found[key] = value
+        if key not in self._found:
+            self.fetch([key])
         return self._found.get(key)
+
+    def fetch(self, keys: Iterable[Key]) -> None:
+        """Read several values: a few hundred at once take hardly longer than one."""
+        missing = [key for key in keys if key not in self._found]
+        for start in range(0, len(missing) if self._readable else 0, _MOST_AT_ONCE):
+            self._read({self._prefix + key: key for key in missing[start : start + _MOST_AT_ONCE]})
 
     def __setitem__(self, key: Key, value: Value, /) -> None:
         if self.get(key) != value:
@@ -120,20 +126,38 @@ class _Table(Generic[Key, Value]):
         oldest = f"(SELECT max(rowid) FROM {name}) - {_MOST_ROWS}"  # noqa: S608
         self._connection.execute(f"DELETE FROM {name} WHERE rowid <= {oldest}")  # noqa: S608
 
-    def _read(self, key: Key) -> Value | None:
+    def _read(self, keys: Mapping[str, Key]) -> None:
+        places = ",".join("?" * len(keys))
+        select = f"SELECT key, content, sum FROM {self._name} WHERE key IN ({places})"  # noqa: S608
         try:
-            row = self._connection.execute(self._select, (self._prefix + key,)).fetchone()
+            rows = self._connection.execute(select, [*keys]).fetchall()
         except sqlite3.Error:
             # There is no such table yet, or the file is broken, which writing will find too.
             self._readable = False
-            return None
-        if row is None or not isinstance(row[0], str) or row[1] != _sum(self._prefix + key, row[0]):
-            return None
-        return self._unpack(json.loads(row[0]))
+            return
+        whole = {
+            keys[key]: content
+            for key, content, found_sum in rows
+            if isinstance(content, str) and found_sum == _sum(key, content)
+        }
+        self._found.update(zip(whole, map(self._unpack, json.loads(f"[{','.join(whole.values())}]")), strict=True))
 
     def _row(self, key: Key, value: Value) -> tuple[str, str, int]:
         content = json.dumps(self._pack(value), separators=(",", ":"))
         return self._prefix + key, content, _sum(self._prefix + key, content)
+
+
+class _Tags(_Table[Repository, "Mapping[Tag, Digest]"]):
+    """The digests that tags had, by repository; whoever asks for them will ask for their details."""
+
+    def __init__(self, connection: sqlite3.Connection, registry: str, details: _Table[Digest, Details]) -> None:
+        super().__init__(connection, "tags", f"{registry}/", dict, _unpacked_tags)
+        self._details = details
+
+    def get(self, key: Repository, /) -> Mapping[Tag, Digest] | None:
+        found = super().get(key)
+        self._details.fetch(set((found or {}).values()))
+        return found
 
 
 def _sum(key: str, content: str) -> int:
@@ -153,6 +177,5 @@ def _unpacked_tags(fields: Any) -> dict[Tag, Digest]:
     return {str.__new__(Tag, tag): _digest(digest) for tag, digest in fields.items()}
 
 
-def _digest(text: str) -> Digest:
-    """Take a digest as it is: it was checked before it was kept, and the sum tells that it still is the same."""
-    return str.__new__(Digest, text)
+# Taken as it is: it was checked before it was kept, and the sum tells that it still is the same.
+_digest: Callable[[str], Digest] = partial(str.__new__, Digest)
