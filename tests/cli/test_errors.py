@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.cli.conftest import Dlr
 
-DONE, USAGE, CLUSTER, ENGINE = 0, 2, 3, 5
+DONE, USAGE, CLUSTER, REGISTRY, ENGINE = 0, 2, 3, 4, 5
 
 ON_A_CLUSTER = [["deploy-registry"], ["clean-registry", "--yes"], ["deploy-registry", "--dry-run"]]
 ON_THE_ENGINE = [["deploy-kind"], ["destroy-kind", "--yes"]]
@@ -99,6 +100,11 @@ def test_an_engine_that_is_something_else(dlr: Dlr, tmp_path: Path) -> None:
             finally:
                 other.kill()
     assert_told(done, ENGINE, "Docker Engine")
+
+
+def test_streams_that_are_closed() -> None:
+    typed = f"{shlex.quote(sys.executable)} -m ducklake_registry inspect localhost:1/app --timeout 1s"
+    assert subprocess.run(["sh", "-c", f"{typed} <&- >&- 2>&-"], check=False).returncode == REGISTRY
 
 
 def test_a_docker_configuration_that_is_none(dlr: Dlr, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -69,6 +70,7 @@ def dlr(
 
 def main() -> None:
     """Run `dlr`."""
+    _open_streams()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     if shell.VARIABLE in os.environ:
@@ -78,6 +80,13 @@ def main() -> None:
     finally:
         end_all()
         gc.freeze()  # else the interpreter, before it ends, looks through all that is there for rubbish
+
+
+def _open_streams() -> None:
+    """Let there be all three streams: Python has None for one that is closed, as some services start programs."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - it stays open
 
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:
