@@ -2,7 +2,8 @@
 
 The first run knows nothing: a list of tags for each repository, a manifest and a config for each image. `wrk`
 makes the same 21,000 requests. The second run has the facts by digest in its cache and asks of each tag only
-whether it still names the same; it is compared with the list of tags alone. No peer has a command for this.
+whether it still names the same; it is compared with the list of tags alone, and `wrk` tells what as many questions
+take. No peer has a command for this.
 """
 
 from __future__ import annotations
@@ -48,22 +49,28 @@ def _prepare(scale: Scale) -> Iterator[list[Contender]]:
             Contender("second run, --fixed-tags", Role.OURS, partial(cached, *words, "--fixed-tags")),
             program(Role.OURS, "tags alone", *words, "--no-details"),
             wrk("wrk", host, (lists, len(lists)), (manifests, images), (configs, images)),
+            wrk("wrk, as much as the second run", host, (lists, len(lists)), (_heads(manifests), images)),
         ]
 
 
 def requests(registry: str, repositories: int) -> tuple[list[str], list[str], list[str]]:
-    """Return the paths of all lists of tags, and those of a sample of manifests and of configs."""
+    """Return the requests of all lists of tags, and those of a sample of manifests and of configs."""
     every = names(repositories)
     sample = every[:: max(1, repositories // _SAMPLED)]
-    lists = [f"/v2/{name}/tags/list" for name in every]
+    lists = [f"GET /v2/{name}/tags/list" for name in every]
     manifests, configs = [], []
     with RegistryClient(registry, auth=None) as client:
         images = [(found.repository, tag) for found in list_tags(client, sample) for tag in found.tags]
         for (name, tag), manifest in client.manifests_of((place, WantedManifest(*place)) for place in images):
             assert isinstance(manifest, Manifest)
-            manifests.append(f"/v2/{name}/manifests/{tag}")
-            configs.append(f"/v2/{name}/blobs/{manifest.config.digest}")
+            manifests.append(f"GET /v2/{name}/manifests/{tag}")
+            configs.append(f"GET /v2/{name}/blobs/{manifest.config.digest}")
     return lists, manifests, configs
+
+
+def _heads(gets: list[str]) -> list[str]:
+    """Return requests that only ask whether something still is the same."""
+    return [f"HEAD {each.removeprefix('GET ')}" for each in gets]
 
 
 BENCHMARK = Benchmark(

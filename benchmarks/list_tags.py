@@ -29,13 +29,13 @@ def _prepare(scale: Scale) -> Iterator[list[Contender]]:
     repositories = scale.of(1000)
     with filled_registry(repositories, tags=10) as registry:
         host = registry.host
-        paths = [f"/v2/{name}/tags/list" for name in names(repositories)]
+        lists = [f"GET /v2/{name}/tags/list" for name in names(repositories)]
         words = (DLR, "list-registry-images", "--quiet", "--no-details", "--registry", host)
         peers = [
             shell(Role.PEER, f"{name}, 4 processes", command.format(host), name)
             for name, command in _PEERS.items()
         ]
-        yield [program(Role.OURS, "dlr", *words), *peers, wrk("wrk", host, (paths, len(paths)))]
+        yield [program(Role.OURS, "dlr", *words), *peers, wrk("wrk", host, (lists, len(lists)))]
 
 
 BENCHMARK = Benchmark(

@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 LARGE = "bench/large"
 
 _SCRIPT = """
-local paths, i = {}, 0
-for line in io.lines("%s") do paths[#paths + 1] = line end
+local lines, i = {}, 0
+for line in io.lines("%s") do lines[#lines + 1] = line end
 local headers = { Accept = "%s" }
 request = function()
-  i = i %% #paths + 1
-  return wrk.format("GET", paths[i], headers)
+  i = i %% #lines + 1
+  local method, path = lines[i]:match("(%%u+) (.+)")
+  return wrk.format(method, path, headers)
 end
 """
 
@@ -64,19 +65,19 @@ def push_large(registry: RunningRegistry, megabytes: int) -> None:
 
 
 def wrk(name: str, registry: str, *requests: tuple[list[str], int]) -> Contender:
-    """Return what `wrk` needs for so many requests of each list of paths, by its rate over two seconds."""
+    """Return what `wrk` needs for so many requests of each list of `METHOD PATH`, by its rate over two seconds."""
     return Contender(name, Role.LIMIT, partial(_wrk, registry, requests), needs="wrk")
 
 
 def _wrk(registry: str, requests: tuple[tuple[list[str], int], ...]) -> Sample:
-    return Sample(sum(count / _rate(registry, paths) for paths, count in requests))
+    return Sample(sum(count / _rate(registry, asked) for asked, count in requests))
 
 
-def _rate(registry: str, paths: list[str]) -> float:
+def _rate(registry: str, asked: list[str]) -> float:
     """Return the requests per second that the registry answers."""
     with tempfile.TemporaryDirectory() as name:
-        listed, script = Path(name) / "paths", Path(name) / "script.lua"
-        listed.write_text("".join(f"{path}\n" for path in paths))
+        listed, script = Path(name) / "requests", Path(name) / "script.lua"
+        listed.write_text("".join(f"{each}\n" for each in asked))
         script.write_text(_SCRIPT % (listed, media_types.ACCEPT_MANIFESTS))
         words = ["wrk", "-t1", "-c8", "-d2s", "-s", str(script), f"http://{registry}"]
         output = subprocess.run(words, capture_output=True, text=True, check=True, env=surroundings()).stdout
