@@ -29,7 +29,7 @@ def _prepare(scale: Scale) -> Iterator[list[Contender]]:
     repositories = scale.of(1000)
     with filled_registry(repositories, tags=10) as registry:
         host = registry.host
-        lists = [f"GET /v2/{name}/tags/list" for name in names(repositories)]
+        lists = [f"/v2/{name}/tags/list" for name in names(repositories)]
         words = (DLR, "list-registry-images", "--quiet", "--no-details", "--registry", host)
         peers = [
             shell(Role.PEER, f"{name}, 4 processes", command.format(host), name)

@@ -30,8 +30,9 @@ for line in io.lines("%s") do lines[#lines + 1] = line end
 local headers = { Accept = "%s" }
 request = function()
   i = i %% #lines + 1
-  local method, path = lines[i]:match("(%%u+) (.+)")
-  return wrk.format(method, path, headers)
+  local path, known = lines[i]:match("(%%S+) ?(.*)")
+  headers["If-None-Match"] = known ~= "" and known or nil
+  return wrk.format("GET", path, headers)
 end
 """
 
@@ -65,7 +66,10 @@ def push_large(registry: RunningRegistry, megabytes: int) -> None:
 
 
 def wrk(name: str, registry: str, *requests: tuple[list[str], int]) -> Contender:
-    """Return what `wrk` needs for so many requests of each list of `METHOD PATH`, by its rate over two seconds."""
+    """Return what `wrk` needs for so many requests of each list, by its rate over two seconds.
+
+    A request is a path, and after a space the ETag that is known.
+    """
     return Contender(name, Role.LIMIT, partial(_wrk, registry, requests), needs="wrk")
 
 
