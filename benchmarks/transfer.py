@@ -123,7 +123,10 @@ def _clean(folder: Path) -> None:
             file.unlink()
 
 
-_START = "A start of Python, a quarter of a second here, is more than what is missing."
+_START = (
+    "A start of Python and what it takes of the processor afterwards: the registry has both of these cores at "
+    "work on digests while it is sent to, and whoever sends takes from that."
+)
 
 
 def _goals(verb: str) -> tuple[Goal, ...]:
