@@ -158,13 +158,13 @@ packages() { # PACKAGE...: installed, afterwards
 installed() { dpkg-query -W -f='${Status}' "$1" 2> /dev/null | grep -q 'ok installed'; }
 
 install_packages() { # PACKAGE...
-  exec 9>&-            # a package may start its service
-  exec 8> "$STATE/packages.lock" && flock 8 # and the steps beside may want some too
-  dpkg --configure -a # what a killed installation left half done
+  exec 9>&-                                 # a package may start its service, which may have neither lock
+  exec 8> "$STATE/packages.lock" && flock 8 # the steps beside may want packages too
+  dpkg --configure -a 8>&-                  # what a killed installation left half done
   refresh_packages
   # never at the price of another package: a Docker of another origin, say
   DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends --no-remove \
-    -o DPkg::Lock::Timeout=300 "$@"
+    -o DPkg::Lock::Timeout=300 "$@" 8>&-
 }
 
 refresh_packages() { # once an hour is enough

@@ -38,7 +38,7 @@ _PLACES = {
 """The modules of the commands, by the panels of the help that these are in and in the order to read them in."""
 
 
-class Commands(Mapping[str, Any]):
+class LazyCommands(Mapping[str, Any]):
     """The commands by their names, each made when it is first asked for."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from ducklake_registry.cli.commands import Commands
+from ducklake_registry.cli.commands import LazyCommands
 from ducklake_registry.errors import DlrError, UsageError
 from ducklake_registry.settings import DEFAULT_REGISTRY, ENVIRONMENT, ProjectFile, find_project_file
 
@@ -27,7 +27,7 @@ class DlrGroup(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self.commands = Commands()  # type: ignore[assignment]  # it is only read
+        self.commands = LazyCommands()  # type: ignore[assignment]  # it is only read
 
     def list_commands(self, _ctx: Any) -> list[str]:
         """Return the commands in the order in which they were added, which is the one to read them in."""

@@ -134,8 +134,11 @@ class _Reading:
     def add(self, manifest: Manifest | Index) -> None:
         self.manifests[manifest.digest] = manifest
 
+    def is_known(self, known: Known) -> bool:
+        return self.digest is not None and known.details.get(self.digest) is not None
+
     def missing_parts(self, known: Known) -> list[Descriptor]:
-        if self.digest and known.details.get(self.digest):
+        if self.is_known(known):
             return []
         listed = [part for each in self.manifests.values() if isinstance(each, Index) for part in each.manifests]
         return [
@@ -215,9 +218,12 @@ def _wishes(lists: Iterable[TagList], known: Known) -> Iterator[tuple[_Reading, 
 
 
 def _completed(client: RegistryClient, readings: Iterator[_Reading], known: Known) -> Iterator[_Reading]:
-    """Read what belongs to images: nothing of those that are known, and mostly all are, or few."""
+    """Read what belongs to images, which is nothing up to the first that is not known.
+
+    From that one on all take the same way, so that they stay in order.
+    """
     for reading in readings:
-        if reading.digest and known.details.get(reading.digest):
+        if reading.is_known(known):
             yield reading
             continue
         unknown: Iterator[_Reading] = chain([reading], readings)

@@ -58,7 +58,7 @@ def ask_all(
             while not exhausted and wires.has_room and len(waiting) < _AHEAD:
                 if (taken := next(source, None)) is None:
                     exhausted = True
-                elif taken[1] is None and not waiting:
+                elif taken[1] is None and not waiting:  # nothing to ask, and nobody to wait for
                     yield *taken, None
                 else:
                     waiting.append(asked := _Asked(*taken))
