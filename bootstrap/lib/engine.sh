@@ -72,7 +72,6 @@ spare_the_missing_capability() {
   local bounding
   bounding=$((16#$(awk '/^CapBnd/ {print $2}' /proc/self/status)))
   if ((bounding >> 24 & 1)) || [[ -e /etc/docker/daemon.json ]]; then return; fi
-  packages jq || fail 'jq could not be installed' 'it is needed because this machine withholds CAP_SYS_RESOURCE'
   install -Dm755 "$BOOTSTRAP/node/runc-bounded" /usr/local/sbin/runc-bounded
   mkdir -p /etc/docker
   echo '{"default-runtime": "bounded", "runtimes": {"bounded": {"path": "/usr/local/sbin/runc-bounded"}}}' > /etc/docker/daemon.json
