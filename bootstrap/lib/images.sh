@@ -83,9 +83,11 @@ debian_image() { # NAME PACKAGE...: a minimal Debian
   docker tag "$id" "$name"
 }
 
+# The folders of programs are merged before there are packages: merging them afterwards takes Perl, 50 MB of it.
 minimal_debian() { # PACKAGES: as a tar
   # shellcheck disable=SC2016 # mmdebstrap's shell is to read $1
-  mmdebstrap --quiet --variant=minbase ${1:+--include="$1"} \
+  mmdebstrap --quiet --variant=minbase --include="usr-is-merged${1:+,$1}" \
+    --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr --dpkgopt=force-unsafe-io \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
     --customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*' bookworm -

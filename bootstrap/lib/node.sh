@@ -3,7 +3,7 @@
 # on Debian, with the images of the control plane in its containerd already.
 
 NODE_PACKAGES='systemd systemd-sysv dbus containerd runc iptables nftables iproute2 kmod conntrack ethtool socat mount
-  procps containernetworking-plugins jq ca-certificates curl hostname'
+  procps containernetworking-plugins ca-certificates curl hostname'
 BAKERY=dlr-bootstrap-bakery
 NODE_PODS='dlr-bootstrap/kubernetes dlr-bootstrap/etcd dlr-bootstrap/coredns dlr-bootstrap/volumes dlr-bootstrap/pause'
 
@@ -21,6 +21,7 @@ make_node_image() {
   bake_node_image
   # shellcheck disable=SC2086
   docker image rm dlr-bootstrap/debian $NODE_PODS dlr-bootstrap/node
+  docker image prune --force --filter label=dlr-bootstrap=stage
   rm -rf "$context"
 }
 
