@@ -177,7 +177,7 @@ def test_files_that_cannot_be_used_are_told(
     said: str,
 ) -> None:
     (tmp_path / "text").write_text("no PEM at all")
-    certificates.openssl("rsa", "-aes128", "-passout", "pass:x", "-in", mine.key, "-out", tmp_path / "locked.key")
+    certificates.openssl("ec", "-aes128", "-passout", "pass:x", "-in", mine.key, "-out", tmp_path / "locked.key")
 
     def filled(text: str) -> str:
         return text.format(mine=mine, strangers=strangers)
