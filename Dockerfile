@@ -5,6 +5,8 @@
 ARG PYTHON=python:3.11-slim
 
 FROM ${PYTHON} AS built
+# Builders without BuildKit keep it: docker image prune --filter label=ducklake-registry=stage
+LABEL ducklake-registry=stage
 # Debian's own Python comes without what makes environments; the official image has it.
 RUN python3 -c 'import ensurepip' 2> /dev/null || \
     { apt-get update && apt-get install --yes --no-install-recommends python3-venv; }

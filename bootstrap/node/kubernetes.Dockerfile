@@ -2,6 +2,7 @@
 # what kube-proxy calls in turn. There is nothing else in it, since each pod that
 # starts on a new node first unpacks its image, the first ones all at once.
 FROM dlr-bootstrap/debian AS files
+LABEL dlr-bootstrap=stage
 RUN mkdir -p /files/usr/local/bin \
  && programs='/usr/sbin/xtables-nft-multi /usr/sbin/xtables-legacy-multi /usr/sbin/conntrack' \
  && extensions=$(find /usr/lib -type d -name xtables) \

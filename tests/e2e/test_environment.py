@@ -38,9 +38,15 @@ def project(environment: Environment, tmp_path_factory: pytest.TempPathFactory) 
     project.commit()
     yield project
     environment.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false")
-    names = run("docker", "images", "--format", "{{.Repository}}:{{.Tag}}").split()
-    if ours := [each for each in names if re.search(rf"(^|/)({IMAGE}|stranger):\w", each)]:
+    if ours := [each for each in engine_images() if re.search(rf"(^|/)({IMAGE}|stranger)[:@]", each)]:
         run("docker", "rmi", "--force", *ours)
+
+
+def engine_images() -> list[str]:
+    """What the engine's images are called by; one whose tag has gone to another by its digest."""
+    listed = run("docker", "images", "--digests", "--format", "{{.Repository}} {{.Tag}} {{.Digest}}").splitlines()
+    rows = (each.split() for each in listed)
+    return [f"{name}@{digest}" if tag == "<none>" else f"{name}:{tag}" for name, tag, digest in rows]
 
 
 @pytest.fixture(scope="module")

@@ -40,6 +40,7 @@ def image(_engine_answers: None, tmp_path_factory: pytest.TempPathFactory) -> It
     yield f"{project.image}:tested"
     for tag in ("tested", "latest"):
         docker("rmi", f"{project.image}:{tag}", check=False)
+    docker("image", "prune", "--force", "--filter", "label=ducklake-registry=stage")
 
 
 def locked_down(image: str, *words: str, user: str | None = None) -> str:
