@@ -11,5 +11,7 @@ source "$LIB/programs.sh"
 source "$LIB/images.sh"
 # shellcheck source=node.sh
 source "$LIB/node.sh"
+# shellcheck source=deployment.sh
+source "$LIB/deployment.sh"
 # shellcheck source=extras.sh
 source "$LIB/extras.sh"

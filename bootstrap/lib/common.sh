@@ -35,11 +35,11 @@ per_system() { # MACOS DEBIAN OTHER: the advice for this machine
 # --- steps ---------------------------------------------------------------------
 
 CHILD=''
-BESIDE=''
 stop_child() { [[ -z $CHILD ]] || kill -- "-$CHILD" 2> /dev/null || true; }
 stop_all() {
+  local job
   stop_child
-  [[ -z $BESIDE ]] || { kill "$BESIDE" && wait "$BESIDE"; } 2> /dev/null || true
+  for job in $(jobs -pr); do { kill "$job" && wait "$job"; } 2> /dev/null || true; done
 }
 leave_nothing() {
   trap stop_all EXIT
@@ -104,20 +104,12 @@ watch_child() { # TITLE LIMIT: the child's exit status, 124 where the limit ende
   return $status
 }
 
-# Runs steps while the script goes on with others; `together` waits for their end.
+# Runs steps while the script goes on with others, until it waits for $!.
 beside() { # COMMAND...
   (
     CHILD='' && leave_nothing
     "$@"
   ) &
-  BESIDE=$!
-}
-
-together() {
-  local status=0
-  [[ -z $BESIDE ]] || wait "$BESIDE" || status=$?
-  BESIDE=''
-  return $status
 }
 
 # --- the lock ------------------------------------------------------------------

@@ -4,10 +4,7 @@
 
 MISSING=''
 
-# Compiling takes the processors, packages and images wait for the network and the disk as well. What is made of
-# programs comes after both.
-see_to_extras() {
-  beside see_to_test_programs
+see_to_extras() { # PROCESS: which compiles the programs of the tests; what is made of programs comes after it
   want 'skopeo' "$(advice skopeo)" see_to_command skopeo skopeo
   want 'htpasswd' "$(advice httpd apache2-utils)" see_to_command htpasswd apache2-utils
   want 'chromium' "$(advice chromium)" see_to_browser
@@ -21,7 +18,7 @@ see_to_extras() {
   want 'docker-registry 2.8' "Debian's package has it" see_to_docker_registry
   if engine_answers; then see_to_test_images "$DEBIAN_IMAGE" "$PYTHON_IMAGE" "$POSTGRES_IMAGE"; fi
   want 'registry, olareg, versitygw, crane, oras, buildx, buildkitd' "$(per_system 'brew install go' 'as root' 'install Go')" \
-    together
+    wait "$1"
   want 'kubectl' "$(advice kubectl kubernetes-client)" see_to_kubectl
   if engine_answers; then see_to_test_images "$VERSITYGW_IMAGE" "$METRICS_SERVER_IMAGE"; fi
   make_room_for_clusters || true
@@ -40,13 +37,12 @@ advice() { # PACKAGE [DEBIAN-PACKAGE]
 
 # Two registries, another storage, and the clients that are no package of Debian's. BuildKit's daemon is of use to Linux's
 # root alone; others have it as a container.
-see_to_test_programs() {
+test_programs() {
   local name wanted='registry olareg versitygw'
   for name in crane oras; do has "$name" || wanted+=" $name"; done
   docker buildx version > /dev/null 2>&1 || wanted+=' docker-buildx'
   if is_root && [[ $(uname -s) == Linux ]] && ! has buildkitd; then wanted+=' buildkitd'; fi
-  # shellcheck disable=SC2086 # a list of words
-  see_to_programs $wanted
+  echo "$wanted"
 }
 
 see_to_command() { # COMMAND PACKAGE
