@@ -1,4 +1,4 @@
-"""`dlr doctor` at a cluster that kind alone has made: its faults are named, and repaired by what it proposes."""
+"""A cluster that kind alone has made: it is left alone, and `dlr doctor` names its faults and repairs them."""
 
 from __future__ import annotations
 
@@ -57,6 +57,15 @@ def bare(make_environment: Callable[[], Environment]) -> Iterator[Environment]:
     )
     yield made
     made.destroy()
+
+
+def test_a_cluster_of_somebody_elses_is_left_alone(bare: Environment) -> None:
+    """It has the name, but not the registry's port mapping."""
+    for words in (["deploy-kind"], ["destroy-kind", "--yes"]):
+        done = bare.run_dlr(*words)
+        assert done.returncode == 3, done.stderr
+        assert "was not made by dlr" in done.stderr
+    assert bare.nodes()
 
 
 def test_a_cluster_that_was_made_without_the_registry_in_mind(bare: Environment, tmp_path: Path) -> None:

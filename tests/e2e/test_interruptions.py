@@ -22,41 +22,19 @@ pytestmark = pytest.mark.cluster
 INTERRUPTED = 130
 
 
-@pytest.fixture
-def fresh(make_environment: Callable[[], Environment]) -> Iterator[Environment]:
-    """An environment that is not deployed yet."""
+@pytest.fixture(scope="module")
+def environment(make_environment: Callable[[], Environment]) -> Iterator[Environment]:
+    """An environment that is deployed or not, as the test before has left it."""
     made = make_environment()
     yield made
     made.destroy()
 
 
-def test_killed_at_every_step_and_run_again_it_completes(fresh: Environment) -> None:
-    """Each run is killed one step later than the last, so that each begins with what the one before left."""
-    names = titles(fresh)
-    assert len(names) >= 8
-    for step in range(len(names)):
-        kill_within(fresh, step, names, delay=0.05)
-    done = fresh.run_dlr("deploy-kind")
-    assert done.returncode == 0, done.stderr
-    works(fresh)
-
-
-def test_a_cluster_that_kind_left_half_made_is_made_anew(fresh: Environment) -> None:
-    """`dlr` and the kind that it started are killed together, at a point where nodes are there but no cluster."""
-    with fresh.start_dlr("deploy-kind") as process:
-        _wait_until(lambda: bool(fresh.nodes()))
-        time.sleep(3)
-        children = psutil.Process(process.pid).children(recursive=True)
-        assert any(child.name() == "kind" for child in children)
-        process.kill()
-        for child in children:
-            with contextlib.suppress(psutil.NoSuchProcess):  # what kind runs is done in a moment
-                child.kill()
-        process.communicate(timeout=10)
-    done = fresh.run_dlr("deploy-kind")
-    assert done.returncode == 0, done.stderr
-    assert "left half made before" in done.stderr
-    works(fresh)
+@pytest.fixture
+def fresh(environment: Environment) -> Environment:
+    """An environment that is not deployed yet."""
+    environment.destroy()
+    return environment
 
 
 def test_ctrl_c_ends_at_once_and_leaves_no_process(fresh: Environment) -> None:
@@ -76,49 +54,62 @@ def test_ctrl_c_ends_at_once_and_leaves_no_process(fresh: Environment) -> None:
     assert not fresh.nodes()
 
 
-def test_destroy_takes_all_away_and_can_be_run_again(fresh: Environment) -> None:
-    assert fresh.run_dlr("deploy-kind").returncode == 0
-    _what_kind_does_last_is_made_up_for(fresh)
-    _the_first_volume_goes_with_its_claim(fresh)
-    again = fresh.run_dlr("deploy-kind")
+def test_killed_at_every_step_and_run_again_it_completes(fresh: Environment) -> None:
+    """Each run is killed one step later than the last, so that each begins with what the one before left."""
+    names = titles(fresh)
+    assert len(names) >= 8
+    for step in range(len(names)):
+        kill_within(fresh, step, names, delay=0.05)
+    done = fresh.run_dlr("deploy-kind")
+    assert done.returncode == 0, done.stderr
+    works(fresh)
+
+
+def test_destroy_takes_all_away_and_can_be_run_again(environment: Environment) -> None:
+    assert environment.run_dlr("deploy-kind").returncode == 0
+    _what_kind_does_last_is_made_up_for(environment)
+    _the_first_volume_goes_with_its_claim(environment)
+    again = environment.run_dlr("deploy-kind")
     assert "registry's volume: created" in again.stderr, again.stderr
-    _stopped_and_unmarked(fresh)
-    kept = fresh.run_dlr("deploy-kind")
+    _stopped_and_unmarked(environment)
+    kept = environment.run_dlr("deploy-kind")
     assert kept.returncode == 3, kept.stderr
     assert "holds volumes" in kept.stderr
-    assert fresh.nodes(), "what may hold images is not made anew"
-    refused = fresh.run_dlr("destroy-kind")
+    assert environment.nodes(), "what may hold images is not made anew"
+    refused = environment.run_dlr("destroy-kind")
     assert refused.returncode == 2, refused.stderr
-    assert fresh.nodes(), "nothing goes without a yes"
-    gone = fresh.run_dlr("destroy-kind", "--yes")
+    assert environment.nodes(), "nothing goes without a yes"
+    gone = environment.run_dlr("destroy-kind", "--yes")
     assert gone.returncode == 0, gone.stderr
-    assert not fresh.nodes()
+    assert not environment.nodes()
     contexts = subprocess.run(
-        ["kubectl", f"--kubeconfig={fresh.kubeconfig}", "config", "get-contexts", "-o", "name"],
+        ["kubectl", f"--kubeconfig={environment.kubeconfig}", "config", "get-contexts", "-o", "name"],
         capture_output=True,
         text=True,
         check=True,
     )
     assert contexts.stdout.split() == ["somebody-elses"]
-    again = fresh.run_dlr("destroy-kind", "--yes")
+    again = environment.run_dlr("destroy-kind", "--yes")
     assert again.returncode == 0, again.stderr
     assert "not there" in again.stderr
 
 
-def test_a_cluster_of_somebody_else_is_left_alone(fresh: Environment) -> None:
-    """It has the name, but not the registry's port mapping."""
-    create = ["kind", "create", "cluster", f"--name={fresh.name}", f"--kubeconfig={fresh.kubeconfig}-other"]
-    image = next(
-        line
-        for line in run("docker", "images", "--format", "{{.Repository}}:{{.Tag}}").split()
-        if "kindest/node" in line
-    )
-    run(*create, f"--image={image}", timeout=300)
-    for words in (["deploy-kind"], ["destroy-kind", "--yes"]):
-        done = fresh.run_dlr(*words)
-        assert done.returncode == 3, done.stderr
-        assert "was not made by dlr" in done.stderr
-    assert fresh.nodes()
+def test_a_cluster_that_kind_left_half_made_is_made_anew(fresh: Environment) -> None:
+    """`dlr` and the kind that it started are killed together, at a point where nodes are there but no cluster."""
+    with fresh.start_dlr("deploy-kind") as process:
+        _wait_until(lambda: bool(fresh.nodes()))
+        time.sleep(3)
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert any(child.name() == "kind" for child in children)
+        process.kill()
+        for child in children:
+            with contextlib.suppress(psutil.NoSuchProcess):  # what kind runs is done in a moment
+                child.kill()
+        process.communicate(timeout=10)
+    done = fresh.run_dlr("deploy-kind")
+    assert done.returncode == 0, done.stderr
+    assert "left half made before" in done.stderr
+    works(fresh)
 
 
 def _what_kind_does_last_is_made_up_for(environment: Environment) -> None:
@@ -150,7 +141,7 @@ def _stopped_and_unmarked(environment: Environment) -> None:
     """Leave the cluster as one that somebody made with kind alone looks after the machine was restarted."""
     (node,) = environment.nodes()
     run("docker", "exec", node, "rm", "/etc/dlr-environment")
-    run("docker", "stop", node)
+    run("docker", "kill", node)
 
 
 def _wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
