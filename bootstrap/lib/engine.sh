@@ -95,6 +95,7 @@ start_dockerd() {
   pid=$(cat /var/run/docker.pid 2> /dev/null || true)
   if [[ -n $pid && $(cat "/proc/$pid/comm" 2> /dev/null) != dockerd ]]; then rm -f /var/run/docker.pid; fi
   setsid nohup dockerd > "$STATE/dockerd.log" 2>&1 < /dev/null 9>&- &
+  disown # whatever else this shell has started ends with it
 }
 
 await_engine() {
