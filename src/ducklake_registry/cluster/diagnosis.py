@@ -20,6 +20,7 @@ _NORMAL = {"ContainerCreating", "PodInitializing"}
 _NO_IMAGE = r"ErrImagePull|ImagePullBackOff|ErrImageNeverPull|InvalidImageName"
 _NO_VOLUME = r"unbound .*PersistentVolumeClaim|persistentvolumeclaim"
 _NO_ROOM = r"Insufficient (cpu|memory)"
+_HELD_BACK = r"ErrImagePull|ImagePullBackOff|CrashLoopBackOff"
 _CRASHED = r"CrashLoopBackOff|exited with"
 
 _COMMON_HINTS = (
@@ -71,6 +72,14 @@ def pod_trouble(pod: Object) -> str | None:
             return f"{condition.get('reason', 'Unschedulable')}: {condition.get('message', '')}"
     containers = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
     return next(filter(None, map(_container_trouble, containers)), None)
+
+
+def is_held_back(pod: Object) -> bool:
+    """Return whether a pod waits to be tried again, which may take five minutes.
+
+    Source: "Image pull back-off" and "Container restart policy" of Kubernetes' documentation.
+    """
+    return re.match(_HELD_BACK, pod_trouble(pod) or "") is not None
 
 
 def _container_trouble(container: Object) -> str | None:

@@ -37,18 +37,19 @@ def remedies(checkup: Checkup) -> list[Remedy]:
 def steps(remedy: Remedy, patient: Patient, deadline: Deadline) -> Sequence[Step]:  # noqa: PLR0911 - a table
     """Return the steps of a remedy."""
     registry = DeployRegistry(Cluster(patient.context, patient.case.kubeconfig), patient.spec, deadline)
+    replace = Step("Replace the registry's pods", registry.restart)
+    roll_out = Step("Roll out the registry", registry.roll_out)
     match remedy:
         case Remedy.START_NODES:
             return [Step("Start the nodes", partial(_start, patient, deadline))]
         case Remedy.DEFAULT_CLASS:
             # The scheduler lets a pod that it has once refused for its claim wait for minutes.
             mark = Step("Mark the storage class as the default one", partial(_mark_class, patient, deadline))
-            return [mark, Step("Replace the registry's pods", registry.restart)]
+            return [mark, replace]
         case Remedy.DEPLOY_REGISTRY:
             return registry.steps()
         case Remedy.RESTART:
-            roll_out = Step("Roll out the registry", registry.roll_out)
-            return [Step("Replace the registry's pods", registry.restart), roll_out]
+            return [replace, roll_out]
     environment = _environment(patient, deadline)
     match remedy:
         case Remedy.DEPLOY_KIND:
@@ -58,8 +59,9 @@ def steps(remedy: Remedy, patient: Patient, deadline: Deadline) -> Sequence[Step
         case Remedy.WIRE_NODES:
             return [Step(f"Wire the nodes for {patient.endpoint.name}", environment.wire)]
         case Remedy.LOAD_IMAGE:
-            roll_out = Step("Roll out the registry", registry.roll_out)
-            return [Step(f"Bring {environment.registry_image} into the nodes", environment.load_image), roll_out]
+            load = Step(f"Bring {environment.registry_image} into the nodes", environment.load_image)
+            # A node lets a pod whose image it could not pull wait for minutes, too.
+            return [load, replace, roll_out]
 
 
 def _environment(patient: Patient, deadline: Deadline) -> DeployKind:

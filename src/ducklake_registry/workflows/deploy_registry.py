@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from ducklake_registry.cluster.apply import Change, apply_all, preview, wait_until_gone
 from ducklake_registry.cluster.classes import is_default_class
 from ducklake_registry.cluster.commands import Commands
+from ducklake_registry.cluster.diagnosis import is_held_back
 from ducklake_registry.cluster.kinds import CLAIM, CONFIG_MAP, DEPLOYMENT, POD, SERVICE, STORAGE_CLASS
 from ducklake_registry.cluster.rollout import Workload, follow
-from ducklake_registry.cluster.workload import newest_pods
+from ducklake_registry.cluster.workload import newest_pods, progress
 from ducklake_registry.errors import AccessDenied, ClusterError
 from ducklake_registry.manifests import (
     RegistrySpec,
@@ -95,9 +96,10 @@ class DeployRegistry:
         before, generation, claim = self._configuration(), self._generation(), self._claim()
         outcome = apply_all(self.cluster, self.objects(), self.deadline, report)
         # Its check sum rolls the pods; not if somebody has changed the ConfigMap alone, which is now as it was.
-        stale = before not in {None, self._configuration()} and generation == self._generation()
+        stale = before not in {None, self._configuration()}
+        same_pods = generation == self._generation()
         # The scheduler lets a pod that it has once refused for its claim wait for minutes.
-        if stale or (claim and _lacks_class(claim)):
+        if (claim and _lacks_class(claim)) or (same_pods and (stale or self._is_held_back())):
             self.restart(report)
         return outcome
 
@@ -113,6 +115,13 @@ class DeployRegistry:
         """Return how often the Deployment was changed; an applied one that is as it was is none the older."""
         found = self.cluster.get(DEPLOYMENT, DEPLOYMENT_NAME, self.namespace)
         return int(found["metadata"]["generation"]) if found else None
+
+    def _is_held_back(self) -> bool:
+        """Return whether a pod waits for its next try: what it failed for may be mended by now."""
+        deployment = self.cluster.get(DEPLOYMENT, DEPLOYMENT_NAME, self.namespace)
+        if deployment is None or progress(deployment, DEPLOYMENT.name).complete:
+            return False
+        return any(map(is_held_back, newest_pods(self.cluster, deployment)))
 
     def restart(self, report: Report) -> str:
         """Replace the pods: the registry reads its configuration only when it starts."""
