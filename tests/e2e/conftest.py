@@ -198,9 +198,11 @@ def registry_afterwards(environment: Environment) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def sound_afterwards(environment: Environment) -> Iterator[None]:
     """Whatever the tests of a module have come to, those of others find the environment as it was."""
-    from tests.e2e.faults import wait_for_answers  # which has this module's environment
+    from tests.e2e.faults import wait_for_answers, wait_for_probes  # which have this module's environment
 
-    wait_for_answers(environment)  # the nodes' proxies may still follow what the module before has put back
+    # The module before may have restarted kubelets, and the nodes' proxies follow what becomes of that.
+    wait_for_probes(environment)
+    wait_for_answers(environment)
     yield
     done = environment.run_dlr("deploy-kind")
     assert done.returncode == 0, done.stderr

@@ -10,7 +10,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.e2e.conftest import run
+from tests.e2e.conftest import eventually, run
 from tests.registry import programs
 
 if TYPE_CHECKING:
@@ -138,6 +138,27 @@ def wait_for_answers(environment: Environment, *, there: bool = True) -> None:
         assert time.monotonic() < end
         as_wanted = as_wanted + 1 if answers(environment) == there else 0
         time.sleep(0.2)
+
+
+def wait_for_probes(environment: Environment) -> None:
+    """A kubelet that starts anew holds its pods for not ready until it has probed them, and counts that anew."""
+    eventually(lambda: all(_is_probed(environment, pod) for pod in _registry_pods(environment)))
+
+
+def _registry_pods(environment: Environment) -> list[dict[str, Any]]:
+    chosen = ("--selector", "app=docker-registry", "--field-selector", "status.phase=Running")
+    found = json.loads(environment.kubectl("--namespace", "storage", "get", "pods", *chosen, "--output", "json"))
+    return [each for each in found["items"] if "deletionTimestamp" not in each["metadata"]]
+
+
+def _is_probed(environment: Environment, pod: dict[str, Any]) -> bool:
+    path = f"/api/v1/nodes/{pod['spec']['nodeName']}/proxy/metrics/probes"
+    try:
+        counts = environment.kubectl("get", "--raw", path)
+    except AssertionError:
+        return False  # the kubelet does not answer yet
+    mine = [each for each in counts.splitlines() if f'pod="{pod["metadata"]["name"]}"' in each]
+    return any('probe_type="Readiness"' in each and 'result="successful"' in each for each in mine)
 
 
 def answers(environment: Environment) -> bool:
