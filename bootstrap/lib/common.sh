@@ -34,11 +34,12 @@ per_system() { # MACOS DEBIAN OTHER: the advice for this machine
 
 # --- steps ---------------------------------------------------------------------
 
-CHILD=''
+CHILD='' LOG=''
 stop_child() { [[ -z $CHILD ]] || kill -- "-$CHILD" 2> /dev/null || true; }
 stop_all() {
   local job
   stop_child
+  [[ -z $CHILD ]] || rm -f "$LOG"
   for job in $(jobs -pr); do { kill "$job" && wait "$job"; } 2> /dev/null || true; done
 }
 leave_nothing() {
@@ -77,10 +78,10 @@ quietly() { # SECONDS LOG COMMAND...: a step that says nothing and has a time li
 }
 
 start_child() { # LOG COMMAND...
-  local log=$1
+  LOG=$1
   shift
   set -m
-  bash "$BOOTSTRAP/lib/call" "$@" > "$log" 2>&1 < /dev/null &
+  bash "$BOOTSTRAP/lib/call" "$@" > "$LOG" 2>&1 < /dev/null &
   CHILD=$!
   set +m
 }

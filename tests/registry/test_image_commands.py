@@ -509,7 +509,9 @@ def test_what_is_not_there_is_told(dlr: Command, repository: str) -> None:
         ("delete-image", f"{repository}:v1", "--yes"),
         ("list-registry-images", repository),
     ):
-        assert dlr(*words, code=1).stderr.startswith("error: not found")
+        told = dlr(*words, code=1).stderr
+        assert told.startswith("error: not found")
+        assert "hint: list what there is" in told
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ _IMMUTABLE = ("field is immutable", "pod updates may not change fields", "update
 
 # A request that was cut off may leave a port without an owner. Source: portallocator's repair loop in Kubernetes.
 _NODE_PORT_HINT = (
-    "`kubectl get services -A` shows whose it is (nobody's is free within ten minutes); or another: --node-port"
+    "`kubectl get services -A` shows whose it is (nobody's is free within ten minutes); or take another with "
+    "`dlr deploy-registry --node-port`"
 )
 _ENDING = re.compile(r"in namespace (\S+) because it is being terminated")
 _CONTEXT_HINT = "see it with `kubectl config view`, or choose another context with --context"

@@ -37,9 +37,10 @@ _MOST_DIGITS = 18
 
 _NOT_DONE = {"UNSUPPORTED", "PAGINATION_NUMBER_INVALID"}
 _LATER = "try later"
+LIST_HINT = "list what there is: dlr list-registry-images"
 _HINTS = {
-    "NAME_UNKNOWN": "list what there is: dlr list-registry-images",
-    "MANIFEST_UNKNOWN": "list what there is: dlr list-registry-images",
+    "NAME_UNKNOWN": LIST_HINT,
+    "MANIFEST_UNKNOWN": LIST_HINT,
     "BLOB_UNKNOWN": "the image is not complete in the registry: push it again",
     "MANIFEST_BLOB_UNKNOWN": "push the image's blobs before its manifest",
     "DIGEST_INVALID": "the content changed on its way: try again",

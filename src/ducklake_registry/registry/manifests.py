@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ducklake_registry.errors import DigestMismatch, InvalidAnswer, NotFound, Unsupported, UsageError
 from ducklake_registry.oci import Descriptor, Index, Manifest, media_types, parse_manifest
 from ducklake_registry.reference import Digest, Repository, Tag
+from ducklake_registry.registry.answers import LIST_HINT
 from ducklake_registry.registry.calls import Verbs, delete, push
 from ducklake_registry.registry.lists import names, pages
 
@@ -42,7 +43,10 @@ class Manifests(Verbs):
     def head_manifest(self, repository: str, reference: str) -> Descriptor:
         """Ask for a manifest's type, digest and size without its content. Raises NotFound."""
         call = self._calls.manifest("HEAD", repository, reference)
-        answer = self._session.send(call)
+        try:
+            answer = self._session.send(call)
+        except NotFound as error:
+            raise NotFound(error.message, LIST_HINT) from error  # such an answer has no body to give a reason
         digest, length = answer.header("docker-content-digest"), answer.number("content-length")
         if not digest or length is None:
             return self.manifest(repository, reference).descriptor
