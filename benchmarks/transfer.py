@@ -136,8 +136,8 @@ def _clean(folder: Path) -> None:
 
 
 _START = (
-    "A start of Python and what it takes of the processor afterwards: the registry has both of these cores at "
-    "work on digests while it is sent to, and whoever sends takes from that."
+    "The start of Python and Typer is what is missing: sending after it takes no longer than crane's, whose time "
+    "is the registry's, which has both of these cores at work on digests and the disk."
 )
 
 
