@@ -19,6 +19,7 @@ import yaml
 from tests.doctor.own_engine import WHY_NONE, own_engine
 from tests.e2e.conftest import run
 from tests.e2e.examining import healthy, until
+from tests.e2e.faults import restart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +57,7 @@ def test_a_disk_that_is_nearly_full(environment: Environment, tmp_path: Path) ->
     with (
         disk(size * 11 // 10 + 600 * MIB, tmp_path) as device,
         mounted(device, tmp_path / "disk") as folder,
-        shared_with(worker, device),
+        shared_with(environment, worker, device),
         own_engine(folder) as engine,
         watched(worker, free_in(folder) - 150 * MIB),
     ):
@@ -94,8 +95,8 @@ def mounted(device: str, folder: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def shared_with(node: str, device: str) -> Iterator[None]:
-    """Have a node keep its images on a disk."""
+def shared_with(environment: Environment, node: str, device: str) -> Iterator[None]:
+    """Have a node keep its images on a disk; what it has started meanwhile is not known to it afterwards."""
     number = Path(device).stat().st_rdev
     on_node = ("docker", "exec", node, "bash", "-euc")
     run(*on_node, MOVE.format(device=device, major=os.major(number), minor=os.minor(number)))
@@ -103,6 +104,15 @@ def shared_with(node: str, device: str) -> Iterator[None]:
         yield
     finally:
         run(*on_node, MOVE_BACK)
+        start_anew(environment)
+
+
+def start_anew(environment: Environment) -> None:
+    """Replace the pods that the next tests need: a node replaces those that it does not know in its own time."""
+    proxies = ("--namespace", "kube-system", "rollout")
+    environment.kubectl(*proxies, "restart", "daemonset/kube-proxy")
+    environment.kubectl(*proxies, "status", "daemonset/kube-proxy", "--timeout=110s")
+    restart(environment)
 
 
 @contextlib.contextmanager
