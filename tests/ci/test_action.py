@@ -16,10 +16,11 @@ import yaml
 from ducklake_registry.registry import Credentials
 from tests.ci.composite import Run, run_action
 from tests.ci.test_files import BLOCKS
-from tests.engine.conftest import Project, docker_inspect
+from tests.docker import docker_inspect
 from tests.registry import programs
 
 if TYPE_CHECKING:
+    from tests.engine.conftest import Project
     from tests.registry.programs import RunningRegistry
 
 pytestmark = [pytest.mark.engine, pytest.mark.registry]

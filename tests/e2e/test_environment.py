@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from tests.docker import forget_images
 from tests.e2e.conftest import run
 from tests.e2e.failing import CLUSTER, ENGINE, MISSING, REGISTRY, USAGE, failed
 from tests.e2e.project import DOCKERFILE, IMAGE, NAMESPACE, NAP, Project, made
@@ -38,15 +39,8 @@ def project(environment: Environment, tmp_path_factory: pytest.TempPathFactory) 
     project.commit()
     yield project
     environment.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false")
-    if ours := [each for each in engine_images() if re.search(rf"(^|/)({IMAGE}|stranger)[:@]", each)]:
-        run("docker", "rmi", "--force", *ours)
-
-
-def engine_images() -> list[str]:
-    """What the engine's images are called by; one whose tag has gone to another by its digest."""
-    listed = run("docker", "images", "--digests", "--format", "{{.Repository}} {{.Tag}} {{.Digest}}").splitlines()
-    rows = (each.split() for each in listed)
-    return [f"{name}@{digest}" if tag == "<none>" else f"{name}:{tag}" for name, tag, digest in rows]
+    for each in (IMAGE, "stranger"):
+        forget_images(each)
 
 
 @pytest.fixture(scope="module")

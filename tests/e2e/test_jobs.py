@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.conftest import Environment, run
-from tests.packaging.build_context import ROOT, copied
+from tests.packaging.build_context import ROOT, copied, forget_stages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +26,7 @@ def image(environment: Environment, tmp_path: Path) -> Iterator[str]:
     run("docker", "push", "--quiet", name)
     yield name
     run("docker", "rmi", name)
+    forget_stages()
 
 
 def test_it_checks_the_registry_as_its_service_account(

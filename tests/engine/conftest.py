@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -13,12 +12,13 @@ import uuid
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ducklake_registry.engine import Engine
 from ducklake_registry.errors import EngineError
+from tests.docker import docker, forget_images
 from tests.registry import programs
 
 if TYPE_CHECKING:
@@ -177,25 +177,9 @@ def project(engine: Engine, tmp_path: Path) -> Iterator[Project]:
 
 def _remove(image: str) -> None:
     """Remove all that the tests made of an image: what is called so, and what was built and has no name."""
-    form = "{{.Repository}}:{{.Tag}} {{.Repository}}@{{.Digest}}"
-    for line in docker("images", "--digests", "--format", form).splitlines():
-        name, by_digest = line.split(" ")
-        if f"/{image}:" in f"/{name}":
-            docker("rmi", "--force", by_digest if name.endswith(":<none>") else name, check=False)
+    forget_images(image)
     for each in docker("images", "--all", "--quiet", "--filter", f"label=dlr-test={image}").split():
         docker("rmi", "--force", each, check=False)  # it may have gone with another
-
-
-def docker(*words: str, check: bool = True) -> str:
-    """Run the user's own `docker`."""
-    done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=120, check=False)
-    assert not check or done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def docker_inspect(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(docker("image", "inspect", name))[0]
-    return found
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.engine.conftest import docker, docker_inspect, on_each_engine
+from tests.docker import docker, docker_inspect
+from tests.engine.conftest import on_each_engine
 from tests.engine.looks import ENGINE, USAGE, fails, manifest, names, tags
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ducklake_registry.oci import Platform
-from tests.engine.conftest import docker, docker_inspect, on_each_engine
+from tests.docker import docker, docker_inspect
+from tests.engine.conftest import on_each_engine
 from tests.engine.looks import names
 from tests.registry import programs
 from tests.registry.images import push_image, push_index

@@ -6,6 +6,8 @@ import os
 import shutil
 from pathlib import Path
 
+from tests.docker import docker
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -18,3 +20,8 @@ def copied(folder: Path) -> Path:
     if trusted := os.environ.get("PIP_CERT"):
         shutil.copy(trusted, folder / "ca.crt")
     return folder
+
+
+def forget_stages() -> None:
+    """Remove from the engine what builders without BuildKit keep of the first stage."""
+    docker("image", "prune", "--force", "--filter", "label=ducklake-registry=stage")

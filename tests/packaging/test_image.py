@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ducklake_registry import __version__
-from tests.engine.conftest import Project, docker, docker_inspect
-from tests.packaging.build_context import copied
+from tests.docker import docker, docker_inspect
+from tests.engine.conftest import Project
+from tests.packaging.build_context import copied, forget_stages
 from tests.registry.images import push_image
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def image(_engine_answers: None, tmp_path_factory: pytest.TempPathFactory) -> It
     yield f"{project.image}:tested"
     for tag in ("tested", "latest"):
         docker("rmi", f"{project.image}:{tag}", check=False)
-    docker("image", "prune", "--force", "--filter", "label=ducklake-registry=stage")
+    forget_stages()
 
 
 def locked_down(image: str, *words: str, user: str | None = None) -> str:

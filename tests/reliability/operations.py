@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import shutil
-import subprocess
 import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
+from tests.docker import docker, forget_images
 from tests.registry.images import manifest_of
 from tests.reliability.experiment import Lost
 from tests.reliability.proxy import Way
@@ -157,11 +157,12 @@ def pull(site: Site, trial: str, random: Random) -> Operation:
     place = f"{site.proxy.host}/{image}"
 
     def check(_: Ended) -> None:
-        if f"{place}@{digest}" not in _docker("image", "inspect", "--format", "{{.RepoDigests}}", f"{place}:v1"):
+        names = docker("image", "inspect", "--format", "{{.RepoDigests}}", f"{place}:v1", check=False)
+        if f"{place}@{digest}" not in names:
             raise Lost(f"the engine has no {place}:v1 with {digest}")
 
     def check_half() -> None:
-        if _docker("images", "--quiet", f"{place}:v1"):
+        if docker("images", "--quiet", f"{place}:v1"):
             raise Lost(f"the engine has {place}:v1, but pulling it failed")
 
     return Operation(
@@ -267,12 +268,4 @@ def _remove(target: Path) -> None:
 def _forget(site: Site, image: str, folder: Path) -> None:
     """Take an image's names from the engine, and its files."""
     shutil.rmtree(folder, ignore_errors=True)
-    form = "{{.Repository}}:{{.Tag}} {{.Repository}}@{{.Digest}}"
-    for line in _docker("images", "--digests", "--format", form).splitlines():
-        name, by_digest = line.split(" ")
-        if image in name:
-            _docker("rmi", "--force", by_digest if name.endswith(":<none>") else name)
-
-
-def _docker(*words: str) -> str:
-    return subprocess.run(["docker", *words], capture_output=True, text=True, timeout=60, check=False).stdout
+    forget_images(image)
