@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -265,6 +266,7 @@ def test_the_log_is_that_of_the_container_and_the_run_that_failed(
     ("reason", "hint"),
     [
         ("ErrImagePull", "list it under [[environment.build]]"),
+        ("RunContainerError (exited with 128, StartError)", "correct its command"),
         ("CreateContainerError", None),
     ],
 )
@@ -277,7 +279,7 @@ def test_what_to_do_about_a_projects_own_workload(
     pod = _pod("p", "2026-01-01T00:00:00Z", containerStatuses=[{"state": state}])
     pod["metadata"] = {"name": "p", "namespace": "lake", "creationTimestamp": "2026-01-01T00:00:00Z"}
     daemon = _workload(api, "DaemonSet", "agent", pod, desiredNumberScheduled=1)
-    with pytest.raises(RolloutFailed, match=f"agent does not start: {reason}: so it is") as caught:
+    with pytest.raises(RolloutFailed, match=re.escape(f"agent does not start: {reason}: so it is")) as caught:
         follow(cluster, [daemon], Deadline(10), silent)
     assert caught.value.hint == hint if hint is None else hint in (caught.value.hint or "")
 

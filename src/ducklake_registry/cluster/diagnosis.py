@@ -20,7 +20,8 @@ _NORMAL = {"ContainerCreating", "PodInitializing"}
 _NO_IMAGE = r"ErrImagePull|ImagePullBackOff|ErrImageNeverPull|InvalidImageName"
 _NO_VOLUME = r"unbound .*PersistentVolumeClaim|persistentvolumeclaim"
 _NO_ROOM = r"Insufficient (cpu|memory)"
-_HELD_BACK = r"ErrImagePull|ImagePullBackOff|CrashLoopBackOff"
+_HELD_BACK = r"ErrImagePull|ImagePullBackOff|CrashLoopBackOff|RunContainerError"
+_NOT_STARTED = r"StartError"
 _CRASHED = r"CrashLoopBackOff|exited with"
 
 _COMMON_HINTS = (
@@ -40,6 +41,7 @@ _HINTS = (
         "see why the claim waits: {claim}; --storage-class names another class",
     ),
     (_NO_ROOM, "ask for less with --cpu and --memory, or add a node"),
+    (_NOT_STARTED, "the image does not start as a registry does: name one that does with --registry-image"),
     (_CRASHED, "the log tells why: {log}"),
     *_COMMON_HINTS,
 )
@@ -54,6 +56,7 @@ _WORKLOADS_HINTS = (
     ),
     (_NO_VOLUME, "see why the claim waits: kubectl --context {context} describe pvc -n {namespace}"),
     (_NO_ROOM, "ask for less in its resources.requests, or add a node"),
+    (_NOT_STARTED, "nothing was started, so there is no log: correct its command, or the image's entrypoint"),
     (_CRASHED, "the log tells why: kubectl --context {context} logs -n {namespace} {log}"),
     *_COMMON_HINTS,
 )

@@ -75,13 +75,13 @@ class DeployRegistry:
         """Return what is wanted, with the limits of the registry that is there if they are to stay."""
         if not self.keep_limits:
             return self.spec
-        there = chosen_spec(self.cluster.get(DEPLOYMENT, DEPLOYMENT_NAME, self.namespace), None)
+        there = chosen_spec(self._deployment(), None)
         return replace(self.spec, memory=self.spec.memory or there.memory, cpu=self.spec.cpu or there.cpu)
 
     def forgotten(self) -> str:
         """Say what the registry that is there would lose, since nobody says that it is to stay; "" for nothing."""
         try:
-            deployment = self.cluster.get(DEPLOYMENT, DEPLOYMENT_NAME, self.namespace)
+            deployment = self._deployment()
             service = self.cluster.get(SERVICE, names.NODE_PORT_SERVICE, self.namespace)
         except AccessDenied:
             return ""  # who may not look may still apply
@@ -92,15 +92,16 @@ class DeployRegistry:
         return preview(self.cluster, self.objects())
 
     def apply(self, report: Report) -> str:
-        """Apply every object; the outcome counts them."""
-        before, generation, claim = self._configuration(), self._generation(), self._claim()
+        """Apply every object; the outcome counts them, and the pods that had to go besides."""
+        before, there, claim = self._configuration(), self._deployment(), self._claim()
         outcome = apply_all(self.cluster, self.objects(), self.deadline, report)
+        now = self._deployment()
         # Its check sum rolls the pods; not if somebody has changed the ConfigMap alone, which is now as it was.
         stale = before not in {None, self._configuration()}
-        same_pods = generation == self._generation()
+        same_pods = _generation(there) == _generation(now)
         # The scheduler lets a pod that it has once refused for its claim wait for minutes.
-        if (claim and _lacks_class(claim)) or (same_pods and (stale or self._is_held_back())):
-            self.restart(report)
+        if (claim and _lacks_class(claim)) or (same_pods and (stale or self._is_held_back(now))):
+            return f"{outcome}; pods: {self.restart(report)}"
         return outcome
 
     def _claim(self) -> Object | None:
@@ -111,21 +112,18 @@ class DeployRegistry:
         found = self.cluster.get(CONFIG_MAP, names.CONFIG, self.namespace)
         return found.get("data", {}).get("config.yml") if found else None
 
-    def _generation(self) -> int | None:
-        """Return how often the Deployment was changed; an applied one that is as it was is none the older."""
-        found = self.cluster.get(DEPLOYMENT, DEPLOYMENT_NAME, self.namespace)
-        return int(found["metadata"]["generation"]) if found else None
+    def _deployment(self) -> Object | None:
+        return self.cluster.get(DEPLOYMENT, DEPLOYMENT_NAME, self.namespace)
 
-    def _is_held_back(self) -> bool:
+    def _is_held_back(self, deployment: Object | None) -> bool:
         """Return whether a pod waits for its next try: what it failed for may be mended by now."""
-        deployment = self.cluster.get(DEPLOYMENT, DEPLOYMENT_NAME, self.namespace)
         if deployment is None or progress(deployment, DEPLOYMENT.name).complete:
             return False
         return any(map(is_held_back, newest_pods(self.cluster, deployment)))
 
     def restart(self, report: Report) -> str:
         """Replace the pods: the registry reads its configuration only when it starts."""
-        deployment = self.cluster.get(DEPLOYMENT, DEPLOYMENT_NAME, self.namespace)
+        deployment = self._deployment()
         pods = newest_pods(self.cluster, deployment) if deployment else []
         for pod in pods:
             report(f"pod {pod['metadata']['name']}")
@@ -181,6 +179,11 @@ def _settled_class(cluster: Cluster, spec: RegistrySpec, claim: Object | None) -
             hint=f"leave --storage-class out, or give up its images first: {_giving_up(cluster, claim)}",
         )
     return name
+
+
+def _generation(deployment: Object | None) -> int | None:
+    """Return how often a Deployment was changed; an applied one that is as it was is none the older."""
+    return int(deployment["metadata"]["generation"]) if deployment else None
 
 
 def _lacks_class(claim: Object) -> bool:
