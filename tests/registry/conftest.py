@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.registry import certificates, programs
+from tests.registry.command import Command
 from tests.registry.faults import faulty_server
 from tests.registry.token_server import TokenServer, token_server
 
@@ -152,3 +153,23 @@ def frozen(
             stack.enter_context(programs.running(release, folder, storage=plain.storage, readonly=True)),
             stack.enter_context(programs.running(release, folder, storage=plain.storage, delete=False)),
         )
+
+
+@pytest.fixture
+def dlr(plain: RunningRegistry, tmp_path: Path) -> Command:
+    return Command(
+        plain.host,
+        {
+            "HOME": str(tmp_path),
+            "DOCKER_CONFIG": str(tmp_path / "docker"),
+            "DLR_CACHE_DIR": str(tmp_path / "cache"),
+            "KUBECONFIG": str(tmp_path / "kubeconfig"),
+            "COLUMNS": "80",
+        },
+    )
+
+
+@pytest.fixture
+def empty(release: str, tmp_path: Path) -> Iterator[RunningRegistry]:
+    with programs.running(release, tmp_path) as registry:
+        yield registry

@@ -9,9 +9,9 @@ import pytest
 
 from ducklake_registry.errors import NotFound
 from ducklake_registry.oci import Index, Manifest, media_types, parse_manifest
+from tests.registry.command import Command
 from tests.registry.images import manifest_of, push_image
 from tests.registry.programs import OLAREG
-from tests.registry.test_image_commands import Command
 from tests.registry.test_interop import need, place, run
 
 if TYPE_CHECKING:

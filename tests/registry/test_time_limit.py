@@ -11,9 +11,10 @@ from ducklake_registry.errors import TimeoutExpired
 from ducklake_registry.layout import InMemory
 from ducklake_registry.reference import Digest, Reference, Repository, Tag
 from ducklake_registry.registry import RegistryClient, WantedManifest, save
+from ducklake_registry.waiting import Deadline, NotYet, wait_for
 from tests.acceptance.proxy import behind
+from tests.registry.command import Command
 from tests.registry.images import manifest_of
-from tests.registry.test_image_commands import Command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -183,6 +184,7 @@ class TestUploads:
         assert f" of 5,000,000 bytes of {proxy.host}/app@" in ending.message
         assert ending.message.endswith("sent")
         # The server notes a request when it has read it, and of the broken one it learns late.
+        wait_for("the broken request", lambda: len(proxy.requests) == 4 or NotYet("not noted"), Deadline(20))
         assert sorted(each.method for each in proxy.requests) == ["DELETE", "HEAD", "PATCH", "POST"]
 
 

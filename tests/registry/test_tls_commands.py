@@ -9,8 +9,8 @@ import pytest
 
 from ducklake_registry.registry import tls_context
 from tests.registry import certificates, programs
+from tests.registry.command import Command
 from tests.registry.images import push_image
-from tests.registry.test_image_commands import Command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
