@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ducklake_registry.cluster.contents import Held
 from ducklake_registry.cluster.kinds import CONFIG_MAP
 from ducklake_registry.doctor import kubernetes
-from tests.doctor.test_links import CONTEXT, only, patient
+from tests.doctor.patients import CONTEXT, only, patient
 
 if TYPE_CHECKING:
     import pytest

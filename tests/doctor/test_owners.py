@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ducklake_registry.doctor.owners import Owner
-from tests.doctor.test_links import CONTEXT, patient
+from tests.doctor.patients import CONTEXT, patient
 
 KUBECTL = f"kubectl --context {CONTEXT}"
 

@@ -1,4 +1,4 @@
-"""The user's kubeconfig: reading it, choosing a context, adding one."""
+"""What adding a context changes, and what it leaves as it was."""
 
 from __future__ import annotations
 
@@ -6,184 +6,19 @@ import os
 import subprocess
 import sys
 import threading
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
 from ducklake_registry.cluster import kubeconfig
-from ducklake_registry.cluster.kubeconfig import IN_CLUSTER, LAPTOP_CONTEXT, Kubeconfig, merge, read
-from ducklake_registry.errors import ClusterError, ClusterUnreachable, TimeoutExpired, UsageError
+from ducklake_registry.cluster.kubeconfig import Kubeconfig, merge
+from ducklake_registry.errors import ClusterError, ClusterUnreachable, TimeoutExpired
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-def entries(*names: str, server: str = "https://127.0.0.1:1", current: str | None = None) -> dict[str, Any]:
-    """Return a kubeconfig with a cluster, a user and a context of each name."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": name, "cluster": {"server": server}} for name in names],
-        "users": [{"name": name, "user": {"token": f"{name}-token"}} for name in names],
-        "contexts": [{"name": name, "context": {"cluster": name, "user": name}} for name in names],
-        **({} if current is None else {"current-context": current}),
-    }
-
-
-@pytest.fixture
-def service_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a pod finds; a real one is in tests/e2e/test_jobs.py."""
-    for name, content in (("token", "secret"), ("namespace", "storage\n")):
-        (tmp_path / name).write_text(content)
-    monkeypatch.setattr(kubeconfig, "_SERVICE_ACCOUNT", tmp_path)
-
-
-@pytest.mark.usefixtures("service_account")
-def test_in_a_pod_it_is_the_pods_cluster_unless_there_is_a_kubeconfig(write: Callable[..., Kubeconfig]) -> None:
-    without = write(None)
-    for named in (None, IN_CLUSTER):
-        assert without.choose(named) == IN_CLUSTER
-    assert without.namespace(IN_CLUSTER) == "storage"
-    with pytest.raises(UsageError, match="there is no context 'mine'"):
-        without.choose("mine")
-    with_one = write(entries("mine", current="mine"))
-    assert with_one.choose(None) == "mine"
-    with pytest.raises(UsageError, match="there is no context 'in-cluster'"):
-        with_one.choose(IN_CLUSTER)
-
-
-def test_elsewhere_that_is_a_context_that_is_not_there(write: Callable[..., Kubeconfig]) -> None:
-    with pytest.raises(UsageError, match="there is no context 'in-cluster'"):
-        write(None).choose(IN_CLUSTER)
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Callable[..., Kubeconfig]:
-    """Return a function that writes files and returns the kubeconfig of them all."""
-
-    def write(*contents: dict[str, Any] | str | None) -> Kubeconfig:
-        paths = []
-        for number, content in enumerate(contents):
-            paths.append(path := tmp_path / f"config{number}")
-            if content is not None:
-                path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
-                path.chmod(0o600)
-        return Kubeconfig(tuple(paths))
-
-    return write
-
-
-def content_of(config: Kubeconfig, number: int = 0) -> Any:
-    return yaml.safe_load(config.paths[number].read_text())
-
-
-# --- which files
-
-
-def test_a_list_of_files() -> None:
-    assert Kubeconfig.parse("/a:/b").paths == (Path("/a"), Path("/b"))
-    assert str(Kubeconfig.parse("/a:/b")) == "/a:/b"
-
-
-@pytest.mark.parametrize("value", [None, "", ":", "::"])
-def test_the_default_file(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/somebody")
-    assert Kubeconfig.parse(value).paths == (Path("/home/somebody/.kube/config"),)
-
-
-def test_empty_parts_and_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/somebody")
-    assert Kubeconfig.parse(":~/mine:").paths == (Path("/home/somebody/mine"),)
-
-
-# --- choosing
-
-
-def test_the_one_asked_for(write: Callable[..., Kubeconfig]) -> None:
-    config = write(entries("one", "two", LAPTOP_CONTEXT, current="two"))
-    assert config.choose("one") == "one"
-
-
-def test_the_laptops_own_before_the_current_one(write: Callable[..., Kubeconfig]) -> None:
-    config = write(entries("one", LAPTOP_CONTEXT, current="one"))
-    assert config.choose(None) == LAPTOP_CONTEXT
-
-
-def test_else_the_current_one(write: Callable[..., Kubeconfig]) -> None:
-    config = write(entries("one", current="one"))
-    assert config.choose(None) == "one"
-
-
-def test_the_current_one_may_be_named_in_another_file(write: Callable[..., Kubeconfig]) -> None:
-    config = write(None, entries("one"), entries("two", current="one"))
-    assert config.contexts() == ["one", "two"]
-    assert config.choose(None) == "one"
-
-
-def test_an_unknown_one(write: Callable[..., Kubeconfig]) -> None:
-    with pytest.raises(UsageError, match="there is no context 'three'") as caught:
-        write(entries("one"), entries("two")).choose("three")
-    assert caught.value.hint == "choose one with --context: one, two"
-
-
-def test_an_unknown_one_of_none(write: Callable[..., Kubeconfig]) -> None:
-    with pytest.raises(UsageError) as caught:
-        write(None).choose("three")
-    assert caught.value.hint
-    assert "dlr deploy-kind" in caught.value.hint
-
-
-@pytest.mark.parametrize("current", [None, "gone", ""])
-def test_no_current_one(current: str | None, write: Callable[..., Kubeconfig]) -> None:
-    with pytest.raises(ClusterUnreachable, match="no cluster to work on") as caught:
-        write(entries("one", current=current)).choose(None)
-    assert caught.value.hint == "choose one with --context: one"
-
-
-def test_none_at_all(write: Callable[..., Kubeconfig]) -> None:
-    with pytest.raises(ClusterUnreachable, match="no context in"):
-        write(None, "").choose(None)
-
-
-# --- reading
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        "- 1",
-        "text",
-        "a: [",
-        "\x00",
-        "contexts: 3",
-        "contexts: [3]",
-        "contexts: [{context: {}}]",
-        "contexts: {a: 1}",
-    ],
-)
-def test_what_is_no_kubeconfig(content: str, write: Callable[..., Kubeconfig]) -> None:
-    config = write(content)
-    with pytest.raises(ClusterUnreachable, match="is no kubeconfig") as caught:
-        config.choose(None)
-    assert str(config.paths[0]) in caught.value.message
-    assert caught.value.hint
-
-
-def test_what_is_not_text(tmp_path: Path) -> None:
-    (path := tmp_path / "config").write_bytes(b"\xff\xfe")
-    with pytest.raises(ClusterUnreachable, match="is no kubeconfig"):
-        read(path)
-
-
-def test_what_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(ClusterUnreachable, match=r"cannot read the kubeconfig .*: Is a directory") as caught:
-        read(tmp_path)
-    assert caught.value.hint
-
-
-# --- adding
+    from pathlib import Path
+from tests.unit.kubeconfig.conftest import content_of, entries
 
 
 def test_adding_to_nothing_makes_the_file_for_its_owner_only(tmp_path: Path) -> None:
