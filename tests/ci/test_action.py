@@ -16,7 +16,7 @@ import yaml
 from ducklake_registry.registry import Credentials
 from tests.ci.composite import Run, run_action
 from tests.ci.test_files import BLOCKS
-from tests.docker import docker_inspect
+from tests.docker_command import docker_inspect
 from tests.registry import programs
 
 if TYPE_CHECKING:

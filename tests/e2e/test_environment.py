@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.docker import forget_images
+from tests.docker_command import forget_images
 from tests.e2e.conftest import run
 from tests.e2e.failing import CLUSTER, ENGINE, MISSING, REGISTRY, USAGE, failed
 from tests.e2e.project import DOCKERFILE, IMAGE, NAMESPACE, NAP, Project, made

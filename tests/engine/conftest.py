@@ -18,7 +18,7 @@ import pytest
 
 from ducklake_registry.engine import Engine
 from ducklake_registry.errors import EngineError
-from tests.docker import docker, forget_images
+from tests.docker_command import docker, forget_images
 from tests.registry import programs
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ducklake_registry.errors import NotFound
 from ducklake_registry.oci import Manifest
-from tests.docker import docker
+from tests.docker_command import docker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

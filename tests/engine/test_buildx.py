@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ducklake_registry.oci import Index, Manifest
-from tests.docker import docker, docker_inspect
+from tests.docker_command import docker, docker_inspect
 from tests.engine.looks import ENGINE, REGISTRY, fails, manifest, names, tags, wait_until
 from tests.registry import programs
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ducklake_registry.oci import Platform
-from tests.docker import docker, docker_inspect
+from tests.docker_command import docker, docker_inspect
 from tests.engine.conftest import on_each_engine
 from tests.engine.looks import names
 from tests.registry import programs

@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from tests.docker import docker
+from tests.docker_command import docker
 
 ROOT = Path(__file__).resolve().parents[2]
 

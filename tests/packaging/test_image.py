@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ducklake_registry import __version__
-from tests.docker import docker, docker_inspect
+from tests.docker_command import docker, docker_inspect
 from tests.engine.conftest import Project
 from tests.packaging.build_context import copied, forget_stages
 from tests.registry.images import push_image

@@ -13,7 +13,7 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
-from tests.docker import docker, forget_images
+from tests.docker_command import docker, forget_images
 from tests.registry.images import manifest_of
 from tests.reliability.experiment import Lost
 from tests.reliability.proxy import Way
