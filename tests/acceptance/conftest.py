@@ -32,9 +32,10 @@ from tests.registry.conftest import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from ducklake_registry.acceptance.results import Acceptance
+    from ducklake_registry.acceptance.check import Check
+    from ducklake_registry.acceptance.results import Acceptance, Verdict
     from tests.acceptance.proxy import Fault
     from tests.registry.faults import Faulty
     from tests.registry.programs import RunningRegistry
@@ -85,3 +86,12 @@ def attempt(proxy: Faulty, nowhere: Surroundings) -> Try:
             return accept(chosen, context, nowhere, Baseline(), silent)
 
     return make
+
+
+def made(client: RegistryClient, around: Surroundings, chosen: Sequence[Check] = CHECKS) -> Acceptance:
+    with working_with(client, Deadline(120), Limits(), disruptive=False) as context:
+        return accept(chosen, context, around, Baseline(), silent)
+
+
+def with_verdict(found: Acceptance, verdict: Verdict) -> set[str]:
+    return {f"{each.category}/{each.name}" for each in found.results if each.verdict is verdict}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,15 +15,17 @@ from ducklake_registry.acceptance.checks import CHECKS
 from ducklake_registry.acceptance.context import IMAGES, Context, Limits, working_with
 from ducklake_registry.acceptance.performance import _BLOB
 from ducklake_registry.acceptance.results import Verdict
-from ducklake_registry.registry import Credentials, RegistryClient, tls_context
+from ducklake_registry.registry import Credentials, tls_context
 from ducklake_registry.step import silent
 from ducklake_registry.waiting import Deadline
-from tests.acceptance.proxy import Reply, instead, status
+from tests.acceptance.conftest import made, with_verdict
+from tests.acceptance.proxy import Reply, status
 from tests.registry import certificates, programs
 from tests.registry.programs import PASSWORD, USER, RunningRegistry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
+    from pathlib import Path
 
     from ducklake_registry.acceptance.results import Acceptance
     from ducklake_registry.acceptance.runner import Surroundings
@@ -45,15 +45,6 @@ NEED_CLUSTER_OR_ENGINE = {
     *("images/engine", "images/pod"),
 }
 LOGINS = {"health/login-asked", "health/login-refused", "health/login-accepted"}
-
-
-def made(client: RegistryClient, around: Surroundings, chosen: Sequence[Check] = CHECKS) -> Acceptance:
-    with working_with(client, Deadline(120), Limits(), disruptive=False) as context:
-        return runner.accept(chosen, context, around, Baseline(), silent)
-
-
-def with_verdict(found: Acceptance, verdict: Verdict) -> set[str]:
-    return {f"{each.category}/{each.name}" for each in found.results if each.verdict is verdict}
 
 
 def links(registry: RunningRegistry) -> list[str]:
@@ -260,55 +251,3 @@ class TestTwoAtOnce:
         methods = [each.method for each in proxy.requests]
         assert "PATCH" in methods
         assert methods.index("DELETE") > max(n for n, method in enumerate(methods) if method == "PUT")
-
-
-def test_a_registry_that_is_read_only_fails(release: str, tmp_path: Path, attempt: Try) -> None:
-    with programs.running(release, tmp_path, readonly=True) as registry:
-        found = attempt(registry, ("health/api", "images/image"))
-
-    assert [each.verdict for each in found.results] == [Verdict.PASSED, Verdict.FAILED]
-    assert "read-only" in found.results[1].evidence
-
-
-def test_a_registry_that_goes_away_is_not_waited_for_again_and_again(nowhere: Surroundings, attempt: Try) -> None:
-    gone = RunningRegistry("none", f"localhost:{programs.free_port()}", Path("/nowhere"))
-
-    with gone.client() as client:
-        found = made(client, nowhere)
-
-    assert with_verdict(found, Verdict.FAILED) == {"health/api"}
-    assert with_verdict(found, Verdict.PASSED) == set()
-    assert "cannot reach" in found.results[-1].evidence
-    assert not found.accepted
-
-
-def test_a_catalog_that_may_not_be_seen_is_skipped(plain: RunningRegistry, attempt: Try) -> None:
-    found = attempt(plain, ("catalog/lists",), instead("GET", "_catalog", status(403)))
-
-    assert found.results[0].verdict is Verdict.SKIPPED
-    assert not found.accepted
-
-
-def test_a_list_of_referrers_that_is_right_passes(plain: RunningRegistry, attempt: Try) -> None:
-    put: list[str] = []
-
-    def listing(request: Request, go_on: Callable[[], Reply]) -> Reply:
-        if request.method == "PUT" and "/manifests/sha256" in request.path:
-            put.append(request.path.rpartition("/")[2])
-        if "/referrers/" not in request.path:
-            return go_on()
-        entry = f'{{"mediaType": "x/y", "digest": "{put[-1]}", "size": 2}}'
-        return status(
-            200, f'{{"manifests": [{entry}]}}'.encode(), content_type="application/vnd.oci.image.index.v1+json"
-        )
-
-    assert attempt(plain, ("images/referrers",), listing).results[0].verdict is Verdict.PASSED
-
-
-def test_time_that_is_over_fails_what_is_left(plain: RunningRegistry, nowhere: Surroundings) -> None:
-    with plain.client() as client, working_with(client, Deadline(60), Limits(), disruptive=False) as context:
-        late = replace(context, deadline=Deadline(0.0))
-        found = runner.accept(CHECKS[:3], late, nowhere, Baseline(), silent)
-
-    assert {each.verdict for each in found.results} == {Verdict.FAILED}
-    assert not found.accepted
