@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from ducklake_registry.manifests import data_folder
+from tests.docker_command import forget_images
 from tests.e2e.conftest import Environment, run
 from tests.e2e.failing import CLUSTER, ENGINE, TIMEOUT, USAGE, fails
 
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.cluster
 def image(registry_afterwards: None) -> Iterator[str]:
     """A name for an image that nobody has, on a registry that is not there."""
     yield "localhost:1/no/such:image"
-    run("docker", "rmi", "localhost:1/no/such:image")
+    forget_images("no/such")
 
 
 def test_an_image_that_cannot_be_pulled(environment: Environment, image: str) -> None:
@@ -55,6 +56,13 @@ def _starts_at_once(environment: Environment, image: str) -> None:
 
 def _pods(environment: Environment) -> set[str]:
     return set(environment.kubectl("--namespace", "storage", "get", "pods", "--output", "name").split())
+
+
+@pytest.mark.usefixtures("registry_afterwards")
+def test_a_registry_that_does_not_start_in_time(environment: Environment) -> None:
+    done = environment.run_dlr("deploy-registry", "--registry-image", "debian:bookworm-slim", "--timeout", "10s")
+    # The image is not in the nodes and cannot be pulled, or it can and has no such program: either way it says so.
+    fails(done, TIMEOUT, "last seen: 0 of 1 ready", "event: ")
 
 
 def test_a_claim_that_stays_pending(environment: Environment, tmp_path: Path) -> None:
