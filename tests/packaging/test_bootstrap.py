@@ -36,27 +36,32 @@ def started(state: Path, body: str) -> Iterator[subprocess.Popen[str]]:
         text=True,
     )
     with process:
-        below: list[psutil.Process] = []
         try:
             yield process
         finally:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                below = psutil.Process(process.pid).children(recursive=True)
+            left = below(process)
             process.kill()
-            for each in below:
+            for each in left:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     each.kill()
+
+
+def below(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Return all that a set-up has started and that has not ended; nothing once it has ended itself."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(process.pid).children(recursive=True)
+    return []
 
 
 def running(process: subprocess.Popen[str], command: str, count: int = 1) -> list[psutil.Process]:
     """Wait until a set-up has so many processes of that command, and return all that it has."""
 
     def probe() -> list[psutil.Process] | NotYet:
-        below = psutil.Process(process.pid).children(recursive=True)
+        found = below(process)
         with contextlib.suppress(psutil.NoSuchProcess):
-            if [" ".join(each.cmdline()) for each in below].count(command) == count:
-                return below
-        return NotYet(f"{below}")
+            if [" ".join(each.cmdline()) for each in found].count(command) == count:
+                return found
+        return NotYet(f"{found}")
 
     return wait_for(command, probe, Deadline(20))
 
@@ -64,10 +69,10 @@ def running(process: subprocess.Popen[str], command: str, count: int = 1) -> lis
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_what_stops_it_stops_all_that_it_does(tmp_path: Path, number: signal.Signals, code: int) -> None:
     with started(tmp_path, TWO_STEPS_BESIDE) as process:
-        below = running(process, "sleep 300", 2)
+        found = running(process, "sleep 300", 2)
         process.send_signal(number)
         assert process.wait(timeout=20) == code
-        _, left = psutil.wait_procs(below, timeout=20)
+        _, left = psutil.wait_procs(found, timeout=20)
     assert not left
     assert not list(tmp_path.glob("step.*")), "the logs of steps are gone with them"
 
