@@ -69,6 +69,12 @@ def newest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRegistry
 
 
 @pytest.fixture
+def server() -> Iterator[Faulty]:
+    with faulty_server() as server:
+        yield server
+
+
+@pytest.fixture
 def proxy() -> Iterator[Faulty]:
     with faulty_server() as server:
         yield server

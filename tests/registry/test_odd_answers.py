@@ -13,7 +13,6 @@ import pytest
 from ducklake_registry.errors import InvalidAnswer, RegistryError
 from ducklake_registry.reference import Repository
 from ducklake_registry.registry import RegistryClient, list_tags
-from tests.registry.faults import faulty_server
 from tests.registry.images import manifest_of
 
 if TYPE_CHECKING:
@@ -24,12 +23,6 @@ if TYPE_CHECKING:
 DIGEST = f"sha256:{'0' * 64}"
 # Digits to Python's str.isdigit, or more of them than int() takes.
 NO_LENGTHS = ["\xb2", "9" * 6000, "-1"]
-
-
-@pytest.fixture
-def server() -> Iterator[Faulty]:
-    with faulty_server() as server:
-        yield server
 
 
 @pytest.fixture

@@ -13,22 +13,13 @@ from ducklake_registry.errors import RegistryUnreachable
 from ducklake_registry.reference import Repository
 from ducklake_registry.registry import Credentials, RegistryClient, Retry, list_images, list_tags, tls_context
 from tests.registry import programs
-from tests.registry.faults import faulty_server
 from tests.registry.images import push_image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.registry.faults import Faulty, Request
     from tests.registry.programs import RunningRegistry
 
 NAMES = [Repository(f"app{number:03}") for number in range(300)]
-
-
-@pytest.fixture
-def server() -> Iterator[Faulty]:
-    with faulty_server() as server:
-        yield server
 
 
 def answer(request: Request) -> None:

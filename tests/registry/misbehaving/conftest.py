@@ -22,12 +22,6 @@ SECRET = "do not tell"
 
 
 @pytest.fixture
-def server() -> Iterator[Faulty]:
-    with faulty_server() as faulty:
-        yield faulty
-
-
-@pytest.fixture
 def elsewhere() -> Iterator[Faulty]:
     with faulty_server() as faulty:
         yield faulty
